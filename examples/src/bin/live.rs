@@ -1,0 +1,2 @@
+//! Keeps a file on the air.
+fn main() {}

@@ -1,0 +1,73 @@
+//! Why a file cannot be read, or cannot be copied.
+
+use std::io;
+
+use super::packet::Track;
+
+/// What stopped a reader.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MediaError {
+    /// The file could not be read. `WouldBlock` means: not in memory yet, ask again.
+    #[error("{0}")]
+    Io(#[from] io::Error),
+    /// The file ends before something that it announces.
+    #[error("the file ends before byte {needed}")]
+    Truncated {
+        /// The first offset beyond what was needed.
+        needed: u64,
+    },
+    /// The file breaks the rules of its format.
+    #[error("{what} at byte {offset}")]
+    Malformed {
+        /// What is wrong.
+        what: &'static str,
+        /// Where.
+        offset: u64,
+    },
+    /// The file is sound, but copying it natively is not possible. Never empty.
+    #[error("{}", list(.0))]
+    Unsupported(Vec<Unsupported>),
+}
+
+fn list(reasons: &[Unsupported]) -> String {
+    reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// A reason why a file cannot be copied natively.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unsupported {
+    /// Neither MP4 nor FLV.
+    #[error("this is neither an MP4 nor an FLV file")]
+    Container,
+    /// No H.264 and no AAC track.
+    #[error("there is no track that can be copied")]
+    NoTrack,
+    /// Samples are encrypted.
+    #[error("the {0:?} track is encrypted")]
+    Encrypted(Track),
+    /// A codec that legacy RTMP cannot carry.
+    #[error("the {track:?} codec is {codec}")]
+    Codec {
+        /// Which track.
+        track: Track,
+        /// Its four-character code or name.
+        codec: String,
+    },
+    /// Parameter sets are only inside the samples (avc3), or missing.
+    #[error("the decoder configuration is not in the header")]
+    NoConfiguration(Track),
+    /// The movie header is compressed.
+    #[error("the movie header is compressed (cmov)")]
+    CompressedHeader,
+    /// Samples are in another file.
+    #[error("samples lie in another file (dref)")]
+    ExternalData,
+    /// More than a delay and one edit, or an edit that changes the speed.
+    #[error("the edit list has several edits")]
+    EditList,
+    /// The file is larger than a limit of the format or of streambro.
+    #[error("{0}")]
+    TooLarge(&'static str),
+}

@@ -1,0 +1,65 @@
+//! What is known of an open file: its tracks, their configurations, and where their tables lie.
+
+use std::num::NonZeroU32;
+
+/// Everything a [`Cursor`](super::cursor::Cursor) needs of a file. Shared between all streams that play it.
+///
+/// Its size does not depend on the file's length: tables stay in the file.
+#[derive(Debug)]
+pub struct Index {
+    /// The video track that plays, if there is one.
+    pub video: Option<TrackInfo<VideoConfig>>,
+    /// The audio track that plays, if there is one.
+    pub audio: Option<TrackInfo<AudioConfig>>,
+}
+
+/// One track of a file. Times are ticks of `timescale` on the item's clock (see [`Sample`](super::packet::Sample)).
+#[derive(Debug, Clone)]
+pub struct TrackInfo<C> {
+    /// Ticks per second.
+    pub timescale: NonZeroU32,
+    /// Decoder configurations in the order of `Sample::config`. Never empty.
+    pub configs: Vec<C>,
+    /// Decode time of the first sample the cursor yields.
+    pub first_dts: i64,
+    /// Presentation time of the first sample the cursor yields.
+    pub first_pts: i64,
+    /// The smallest `pts - dts` of all samples.
+    pub min_composition: i64,
+    /// How long the samples last together, in ticks.
+    pub duration: u64,
+    /// How many samples there are.
+    pub samples: u64,
+}
+
+/// An AVC decoder configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VideoConfig {
+    /// The AVCDecoderConfigurationRecord (ISO/IEC 14496-15, 5.3.3.1), as in the file.
+    pub avcc: Box<[u8]>,
+    /// Coded picture after cropping, in pixels.
+    pub width: u32,
+    /// Coded picture after cropping, in pixels.
+    pub height: u32,
+    /// profile_idc.
+    pub profile: u8,
+    /// level_idc, ten times the level's number.
+    pub level: u8,
+    /// Bytes of each NAL unit's length field: 1, 2 or 4.
+    pub nal_length_size: u8,
+}
+
+/// An AAC decoder configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudioConfig {
+    /// The AudioSpecificConfig (ISO/IEC 14496-3, 1.6.2.1), as in the file.
+    pub asc: Box<[u8]>,
+    /// Audio object type: 2 is AAC-LC, 5 HE-AAC, 29 HE-AAC v2.
+    pub object_type: u8,
+    /// Samples per second of the core coder (HE-AAC: half of what is heard).
+    pub sample_rate: u32,
+    /// channelConfiguration.
+    pub channel_config: u8,
+    /// Samples of the core coder in a frame: 1,024 or 960.
+    pub frame_samples: u16,
+}

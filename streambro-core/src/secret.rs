@@ -1,0 +1,102 @@
+//! Text that must not be seen.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+/// What stands where a secret would.
+const MASK: &str = "***";
+
+/// A stream key or other text that no log, error, event or serialised form may show.
+///
+/// `Debug`, `Display` and `Serialize` print `***`; the memory is wiped when it is dropped. [`expose`](Self::expose) is
+/// the one way to the text.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(Zeroizing<String>);
+
+impl Secret {
+    /// Takes `text` into custody.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(Zeroizing::new(text.into()))
+    }
+
+    /// Returns the text itself, for the wire only.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether there is no text.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Returns `text` with every occurrence of the secret masked; for text that came from a peer.
+    ///
+    /// The part of a key before its query string is masked too, for servers that echo only that. Fragments of under
+    /// four bytes are left: masking them would garble ordinary words.
+    pub fn redact(&self, text: &str) -> String {
+        let stem = self.0.split('?').next().unwrap_or_default();
+        let mut clean = text.to_owned();
+        for part in [self.expose(), stem] {
+            if part.len() >= 4 {
+                clean = clean.replace(part, MASK);
+            }
+        }
+        clean
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<&str> for Secret {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASK)
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(MASK)
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_prints_and_serialises_as_a_mask() {
+        let secret = Secret::new("canary-1234");
+        assert_eq!(format!("{secret} {secret:?} {secret:#?}"), "*** *** ***");
+        assert_eq!(serde_json::to_string(&secret).unwrap(), "\"***\"");
+    }
+
+    #[test]
+    fn redacting_hides_the_key_with_and_without_its_query() {
+        let secret = Secret::new("canary?auth=42");
+        assert_eq!(secret.redact("no canary?auth=42, and canary alone"), "no ***, and *** alone");
+    }
+}

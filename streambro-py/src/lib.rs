@@ -1,0 +1,1 @@
+//! The native module of the Python package. Empty until its classes land; see `streambro-core` for the library.

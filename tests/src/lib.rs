@@ -1,0 +1,1 @@
+//! Peers, clips and fault injection for the end-to-end tests.
