@@ -13,6 +13,14 @@ pub struct Index {
     pub audio: Option<TrackInfo<AudioConfig>>,
 }
 
+#[cfg(test)]
+impl Index {
+    /// An index without a file behind it, for what needs only the facts.
+    pub(crate) fn new(video: Option<TrackInfo<VideoConfig>>, audio: Option<TrackInfo<AudioConfig>>) -> Self {
+        Self { video, audio }
+    }
+}
+
 /// One track of a file. Times are ticks of `timescale` on the item's clock (see [`Sample`](super::packet::Sample)).
 #[derive(Debug, Clone)]
 pub struct TrackInfo<C> {

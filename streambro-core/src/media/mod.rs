@@ -8,3 +8,4 @@ pub mod error;
 pub mod index;
 pub mod packet;
 pub mod read;
+pub mod timeline;

@@ -32,3 +32,36 @@ pub struct Sample {
     /// How many bytes it has.
     pub len: u32,
 }
+
+/// One message's worth of media on the stream's clock, ready to be framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// Which track it belongs to.
+    pub track: Track,
+    /// A receiver can begin to decode here. Always true for audio.
+    pub key: bool,
+    /// The first packet of an item or lap that is not the stream's first.
+    pub joint: bool,
+    /// Which of the track's configurations decodes it.
+    pub config: u16,
+    /// Decode time in milliseconds since the stream's start. Strictly increases within a track.
+    pub dts: u64,
+    /// Composition time in milliseconds: presentation minus decoding, 24 bits.
+    pub cts: u32,
+    /// Where its bytes are.
+    pub content: Content,
+}
+
+/// Where a packet's bytes are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// In the file.
+    Sample {
+        /// First byte.
+        offset: u64,
+        /// Number of bytes.
+        len: u32,
+    },
+    /// The stream's silent AAC frame.
+    Silence,
+}

@@ -1,0 +1,526 @@
+//! The stream's one unbroken clock.
+//!
+//! Items follow each other for ever on one axis that starts at 0 and never goes back. Each item has an *origin*, the
+//! presentation time of its first picture; the next item's origin is the video duration further. Audio is anchored to
+//! its item's video, not to the audio before it, so that tracks of unequal length never drift apart: what is left over
+//! at a joint is trimmed, what is missing is filled with silence.
+//!
+//! Arithmetic is exact. Inside an item every time is an integer number of *units*, where a second has as many units as
+//! the least common multiple of all timescales; only the result is floored to milliseconds.
+
+use std::num::NonZeroU32;
+
+use super::{
+    index::Index,
+    packet::{Content, Packet, Sample, Track},
+};
+
+/// How far real audio may lag behind video in a file's own order before the hole counts as missing audio. FLV files
+/// are interleaved by their writer and are off by some frames.
+const INTERLEAVE_SLACK_MS: i128 = 1_000;
+
+/// Units per second beyond which exactness is given up for picoseconds, rounded once per sample and once per joint.
+const MAX_UNIT: i128 = 1 << 62;
+const PICOS: i128 = 1_000_000_000_000;
+
+/// No time in a file is further off than 136 years; a hostile one is cut to that, which keeps every sum inside 128 bits.
+const MAX_SECONDS: i128 = 1 << 32;
+
+/// FLV's composition time is a signed 24-bit number of milliseconds (FLV 10.1, E.4.3.1).
+const MAX_CTS: i64 = 0x7f_ffff;
+
+/// What the timeline did to the media, for status and tests. Counts of frames since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Corrections {
+    /// Silent AAC frames that filled a hole or stood in for a missing track.
+    pub silence: u64,
+    /// Audio frames left out at joints: encoder priming, and what reached over the end of the video.
+    pub trimmed: u64,
+    /// Decode times raised by the monotonic guard. Anything but 0 means a file with broken time stamps.
+    pub raised: u64,
+}
+
+/// The format of the silence that fills holes: one constant frame repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Silence {
+    /// Samples in a frame.
+    pub frame_samples: u16,
+    /// Samples per second.
+    pub sample_rate: NonZeroU32,
+}
+
+/// Places samples on the stream's clock.
+///
+/// It is a small value: copying it is how a place in the stream is remembered.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeline {
+    unit: i128,
+    /// Where the current item's first decode time lies.
+    start: i128,
+    /// The stream's DTS delay: how far presentation lies behind decoding at an item's start. Only grows.
+    delay: i128,
+    /// How long the current item lasts.
+    length: i128,
+    item: Item,
+    /// Where the last audio frame ended.
+    audio_end: i128,
+    silence: Silence,
+    first_item: bool,
+    last_dts: [i64; 2],
+    corrections: Corrections,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Item {
+    video: Option<Axis>,
+    audio: Option<Axis>,
+    /// The item's presentation time that falls on `start + delay`.
+    origin: i128,
+    joint: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Axis {
+    timescale: NonZeroU32,
+    first_dts: i64,
+}
+
+impl Timeline {
+    /// Creates a clock at 0. `silence` is the stream's audio format where the file has none.
+    pub fn new(silence: Silence) -> Self {
+        Self {
+            unit: 1,
+            start: 0,
+            delay: 0,
+            length: 0,
+            item: Item { video: None, audio: None, origin: 0, joint: false },
+            audio_end: 0,
+            silence,
+            first_item: true,
+            last_dts: [-1; 2],
+            corrections: Corrections::default(),
+        }
+    }
+
+    /// Begins the next item (or the next lap of the same one) where the current one ends.
+    pub fn begin(&mut self, index: &Index) {
+        self.start += self.length;
+        self.adopt_unit(index);
+        let (video, audio) = (index.video.as_ref(), index.audio.as_ref());
+        let origin = match (video, audio) {
+            (Some(video), _) => self.units(video.first_pts, video.timescale),
+            // Priming lies before 0 and is not part of what is heard.
+            (None, Some(audio)) => self.units(audio.first_pts.max(0), audio.timescale),
+            (None, None) => 0,
+        };
+        let delay = video.map_or(0, |video| {
+            let ahead = video.first_pts.saturating_sub(video.first_dts);
+            self.units(ahead.saturating_sub(video.min_composition.min(0)).max(0), video.timescale)
+        });
+        self.length = match (video, audio) {
+            (Some(video), _) => self.units(clamped(video.duration), video.timescale),
+            (None, Some(audio)) => {
+                let priming = audio.first_pts.min(0);
+                self.units(clamped(audio.duration).saturating_add(priming).max(0), audio.timescale)
+            }
+            (None, None) => 0,
+        };
+        self.delay = self.delay.max(delay);
+        self.item = Item {
+            video: video.map(|track| Axis { timescale: track.timescale, first_dts: track.first_dts }),
+            audio: audio.map(|track| Axis { timescale: track.timescale, first_dts: track.first_dts }),
+            origin,
+            joint: !self.first_item,
+        };
+        if self.first_item {
+            // Priming is pre-roll: make room for it, so that no time stamp is negative.
+            let audio_start = audio.map_or(0, |track| self.presented(track.first_dts, track.timescale));
+            self.start -= audio_start.min(0);
+            self.audio_end = match audio {
+                Some(track) if audio_start < 0 => self.presented(track.first_dts, track.timescale),
+                _ => self.start + self.delay,
+            };
+        }
+    }
+
+    /// Ends the current item. The next sample must follow a [`begin`](Self::begin).
+    pub fn end(&mut self) {
+        self.first_item = false;
+    }
+
+    /// Places one sample; appends it, and the silence that is due before it, to `out`.
+    pub fn place(&mut self, sample: &Sample, out: &mut Vec<Packet>) {
+        match sample.track {
+            Track::Video => self.place_video(sample, out),
+            Track::Audio => self.place_audio(sample, out),
+        }
+    }
+
+    /// When the sample would be due: its decode time in milliseconds, as [`place`](Self::place) would set it.
+    pub fn due_ms(&self, sample: &Sample) -> u64 {
+        let units = match (sample.track, self.item.video, self.item.audio) {
+            (Track::Video, Some(axis), _) => {
+                self.start + self.units(sample.dts.saturating_sub(axis.first_dts), axis.timescale)
+            }
+            (Track::Audio, _, Some(axis)) => self.presented(sample.pts, axis.timescale),
+            _ => self.start,
+        };
+        self.floor_ms(units).max(0).unsigned_abs()
+    }
+
+    /// Fills with silence what no audio of this item can fill any more, up to `until_ms`.
+    ///
+    /// This is what keeps an audio track alive under a picture that does not change for minutes.
+    pub fn fill(&mut self, until_ms: u64, out: &mut Vec<Packet>) {
+        let until = i128::from(until_ms).min(i128::from(u32::MAX) * 1_000) * self.unit / 1_000;
+        let until = until.min(self.start + self.delay + self.length);
+        self.fill_until(until - self.slack(), out);
+    }
+
+    /// What has been trimmed, filled and raised so far.
+    pub fn corrections(&self) -> Corrections {
+        self.corrections
+    }
+
+    /// Where the next item would begin, in milliseconds.
+    pub fn item_end_ms(&self) -> u64 {
+        self.floor_ms(self.start + self.length).max(0).unsigned_abs()
+    }
+
+    fn place_video(&mut self, sample: &Sample, out: &mut Vec<Packet>) {
+        let Some(axis) = self.item.video else { return };
+        let dts = self.start + self.units(sample.dts.saturating_sub(axis.first_dts), axis.timescale);
+        let pts = self.presented(sample.pts, axis.timescale);
+        self.fill_until(dts - self.slack(), out);
+        let dts_ms = self.monotonic(Track::Video, self.floor_ms(dts));
+        let cts = (self.floor_ms(pts) - dts_ms).clamp(0, MAX_CTS);
+        out.push(Packet {
+            track: Track::Video,
+            key: sample.key,
+            joint: std::mem::take(&mut self.item.joint),
+            config: sample.config,
+            dts: dts_ms.unsigned_abs(),
+            cts: cts.unsigned_abs() as u32,
+            content: Content::Sample { offset: sample.offset, len: sample.len },
+        });
+    }
+
+    fn place_audio(&mut self, sample: &Sample, out: &mut Vec<Packet>) {
+        let Some(axis) = self.item.audio else { return };
+        let begin = self.presented(sample.pts, axis.timescale);
+        let frame = self.units(sample.duration.into(), axis.timescale);
+        let middle = begin + frame / 2;
+        let item_begin = self.start + self.delay;
+        let priming = !self.first_item && middle < item_begin;
+        let taken = middle < self.audio_end;
+        let beyond = middle >= item_begin + self.length;
+        if priming || taken || beyond {
+            self.corrections.trimmed += 1;
+            return;
+        }
+        self.fill_until(begin, out);
+        let dts = self.monotonic(Track::Audio, self.floor_ms(begin));
+        self.audio_end = begin + frame;
+        let joint = self.item.video.is_none() && std::mem::take(&mut self.item.joint);
+        out.push(Packet {
+            track: Track::Audio,
+            key: true,
+            joint,
+            config: sample.config,
+            dts: dts.unsigned_abs(),
+            cts: 0,
+            content: Content::Sample { offset: sample.offset, len: sample.len },
+        });
+    }
+
+    /// Fills with silence as long as a whole frame fits before `until`.
+    fn fill_until(&mut self, until: i128, out: &mut Vec<Packet>) {
+        let frame = self.units(self.silence.frame_samples.into(), self.silence.sample_rate);
+        while frame > 0 && until - self.audio_end >= frame {
+            let dts = self.monotonic(Track::Audio, self.floor_ms(self.audio_end));
+            self.audio_end += frame;
+            self.corrections.silence += 1;
+            out.push(Packet {
+                track: Track::Audio,
+                key: true,
+                joint: false,
+                config: 0,
+                dts: dts.unsigned_abs(),
+                cts: 0,
+                content: Content::Silence,
+            });
+        }
+    }
+
+    fn slack(&self) -> i128 {
+        if self.item.audio.is_some() { INTERLEAVE_SLACK_MS * self.unit / 1_000 } else { 0 }
+    }
+
+    /// Where a presentation time of the item lies on the stream's clock.
+    fn presented(&self, pts: i64, timescale: NonZeroU32) -> i128 {
+        self.start + self.delay + self.units(pts, timescale) - self.item.origin
+    }
+
+    fn monotonic(&mut self, track: Track, dts: i64) -> i64 {
+        let last = &mut self.last_dts[track as usize];
+        if dts <= *last {
+            self.corrections.raised += 1;
+        }
+        *last = dts.max(*last + 1);
+        *last
+    }
+
+    fn units(&self, ticks: i64, timescale: NonZeroU32) -> i128 {
+        let timescale = i128::from(timescale.get());
+        let ticks = i128::from(ticks).clamp(-MAX_SECONDS * timescale, MAX_SECONDS * timescale);
+        (ticks * self.unit).div_euclid(timescale)
+    }
+
+    fn floor_ms(&self, units: i128) -> i64 {
+        let ms = (units * 1_000).div_euclid(self.unit);
+        // Beyond 2^53 ms (285,000 years) only a hostile file can point.
+        ms.clamp(-(1 << 53), 1 << 53) as i64
+    }
+
+    /// Finds a unit in which this item's ticks are whole, and moves what is already placed over to it.
+    fn adopt_unit(&mut self, index: &Index) {
+        let timescales = [
+            index.video.as_ref().map(|track| track.timescale),
+            index.audio.as_ref().map(|track| track.timescale),
+            Some(self.silence.sample_rate),
+        ];
+        let unit = timescales.into_iter().flatten().fold(self.unit, |unit, timescale| {
+            let timescale = i128::from(timescale.get());
+            if unit > MAX_UNIT { unit } else { unit / gcd(unit, timescale) * timescale }
+        });
+        let unit = if unit > MAX_UNIT { PICOS } else { unit };
+        let old = self.unit;
+        for value in [&mut self.start, &mut self.delay, &mut self.length, &mut self.audio_end] {
+            // Whole seconds apart, so that the product stays inside 128 bits.
+            *value = value.div_euclid(old) * unit + (value.rem_euclid(old) * unit).div_euclid(old);
+        }
+        self.unit = unit;
+    }
+}
+
+fn clamped(ticks: u64) -> i64 {
+    i64::try_from(ticks).unwrap_or(i64::MAX)
+}
+
+fn gcd(mut a: i128, mut b: i128) -> i128 {
+    while b != 0 {
+        (a, b) = (b, a % b);
+    }
+    a
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::media::index::{AudioConfig, TrackInfo, VideoConfig};
+
+    const SILENCE: Silence = Silence { frame_samples: 1_024, sample_rate: NonZeroU32::new(48_000).unwrap() };
+
+    struct Film {
+        index: Index,
+        samples: Vec<Sample>,
+    }
+
+    struct Shape {
+        video: Option<(u32, u32, u64, i64)>, // timescale, frame ticks, frames, reorder depth in frames
+        audio: Option<(i64, u64)>,           // priming ticks, frames, at 48 kHz
+    }
+
+    /// A film whose B-frames are shown `depth` frames late, in the file's own decode order.
+    fn film(shape: &Shape) -> Film {
+        let mut samples = vec![];
+        let sample = |track, dts, pts, duration| Sample {
+            track,
+            key: true,
+            config: 0,
+            dts,
+            pts,
+            duration,
+            offset: 0,
+            len: 1,
+        };
+        let video = shape.video.map(|(timescale, ticks, frames, depth)| {
+            let delay = depth * i64::from(ticks);
+            for frame in 0..frames as i64 {
+                let dts = frame * i64::from(ticks) - delay;
+                samples.push(sample(Track::Video, dts, dts + delay, ticks));
+            }
+            TrackInfo::<VideoConfig> {
+                timescale: NonZeroU32::new(timescale).unwrap(),
+                configs: vec![],
+                first_dts: -delay,
+                first_pts: 0,
+                min_composition: 0,
+                duration: frames * u64::from(ticks),
+                samples: frames,
+            }
+        });
+        let audio = shape.audio.map(|(priming, frames)| {
+            for frame in 0..frames as i64 {
+                let time = frame * 1_024 - priming;
+                samples.push(sample(Track::Audio, time, time, 1_024));
+            }
+            TrackInfo::<AudioConfig> {
+                timescale: NonZeroU32::new(48_000).unwrap(),
+                configs: vec![],
+                first_dts: -priming,
+                first_pts: -priming,
+                min_composition: 0,
+                duration: frames * 1_024,
+                samples: frames,
+            }
+        });
+        let index = Index::new(video, audio);
+        let scale = |sample: &Sample| match sample.track {
+            Track::Video => index.video.as_ref().unwrap().timescale,
+            Track::Audio => index.audio.as_ref().unwrap().timescale,
+        };
+        samples.sort_by_key(|sample| i128::from(sample.dts) * (1 << 40) / i128::from(scale(sample).get()));
+        Film { index, samples }
+    }
+
+    fn play(timeline: &mut Timeline, film: &Film) -> Vec<Packet> {
+        let mut out = vec![];
+        timeline.begin(&film.index);
+        for sample in &film.samples {
+            timeline.place(sample, &mut out);
+        }
+        timeline.end();
+        out
+    }
+
+    fn of(track: Track, packets: &[Packet]) -> Vec<Packet> {
+        packets.iter().filter(|packet| packet.track == track).copied().collect()
+    }
+
+    fn assert_strictly_increasing(packets: &[Packet]) {
+        for track in [Track::Video, Track::Audio] {
+            let packets = of(track, packets);
+            assert!(packets.windows(2).all(|pair| pair[0].dts < pair[1].dts), "{track:?} goes back");
+        }
+    }
+
+    #[test]
+    fn floors_absolute_time_so_that_frame_rates_do_not_drift() {
+        let mut timeline = Timeline::new(SILENCE);
+        let film = film(&Shape { video: Some((30_000, 1_001, 30_000, 0)), audio: None });
+        let video = of(Track::Video, &play(&mut timeline, &film));
+        for (frame, packet) in video.iter().enumerate() {
+            assert_eq!(packet.dts, frame as u64 * 1_001 / 30);
+        }
+    }
+
+    #[test]
+    fn ten_thousand_laps_keep_audio_on_its_picture() {
+        let mut timeline = Timeline::new(SILENCE);
+        // 2 s of picture, 2.005 s of sound: 94 frames, the first of them priming.
+        let film = film(&Shape { video: Some((30_000, 1_000, 60, 2)), audio: Some((1_024, 95)) });
+        for lap in 0..10_000_u64 {
+            let packets = play(&mut timeline, &film);
+            let video = of(Track::Video, &packets);
+            let picture = video[0].dts + u64::from(video[0].cts);
+            let audio = of(Track::Audio, &packets);
+            // The first audible frame lies where the first picture does, to the frame that the joint may cost.
+            let sound = audio.iter().find(|packet| packet.dts + 22 > picture).unwrap();
+            assert!(sound.dts.abs_diff(picture) < 22, "lap {lap}: {} for {picture}", sound.dts);
+            assert_eq!(video[0].dts, lap * 2_000, "lap {lap}");
+            assert_eq!(video[0].joint, lap > 0);
+        }
+        assert_eq!(timeline.corrections().raised, 0);
+        assert_eq!(timeline.corrections().silence, 0);
+    }
+
+    #[test]
+    fn priming_is_pre_roll_at_the_start_and_left_out_at_joints() {
+        let mut timeline = Timeline::new(SILENCE);
+        let film = film(&Shape { video: Some((25, 1, 50, 0)), audio: Some((2_048, 96)) });
+        let first = of(Track::Audio, &play(&mut timeline, &film));
+        assert_eq!(first.len(), 96);
+        assert_eq!(first[0].dts, 0);
+        let second = of(Track::Audio, &play(&mut timeline, &film));
+        assert_eq!(second.len(), 94);
+        assert_eq!(timeline.corrections().trimmed, 2);
+    }
+
+    #[test]
+    fn sound_that_ends_early_is_filled_with_silence() {
+        let mut timeline = Timeline::new(SILENCE);
+        let film = film(&Shape { video: Some((25, 1, 75, 0)), audio: Some((0, 47)) });
+        let mut packets = play(&mut timeline, &film);
+        packets.extend(play(&mut timeline, &film));
+        assert_strictly_increasing(&packets);
+        let audio = of(Track::Audio, &packets);
+        assert!(audio.windows(2).all(|pair| pair[1].dts - pair[0].dts < 44), "a hole of over two frames");
+        assert!(timeline.corrections().silence > 80);
+    }
+
+    #[test]
+    fn sound_that_runs_over_is_cut_at_the_joint() {
+        let mut timeline = Timeline::new(SILENCE);
+        let film = film(&Shape { video: Some((25, 1, 50, 0)), audio: Some((0, 300)) });
+        let mut packets = play(&mut timeline, &film);
+        packets.extend(play(&mut timeline, &film));
+        assert_strictly_increasing(&packets);
+        assert_eq!(of(Track::Audio, &packets).len() as u64, 600 - timeline.corrections().trimmed);
+        assert_eq!(timeline.corrections().raised, 0);
+    }
+
+    #[test]
+    fn a_picture_without_sound_gets_a_silent_track() {
+        let mut timeline = Timeline::new(SILENCE);
+        let film = film(&Shape { video: Some((30, 1, 300, 0)), audio: None });
+        let packets = play(&mut timeline, &film);
+        assert_strictly_increasing(&packets);
+        let audio = of(Track::Audio, &packets);
+        assert!(audio.iter().all(|packet| packet.content == Content::Silence));
+        assert_eq!(audio.len(), 9_966 * 48 / 1_024);
+    }
+
+    #[test]
+    fn a_deeper_item_delays_presentation_and_never_decoding() {
+        let mut timeline = Timeline::new(SILENCE);
+        let plain = film(&Shape { video: Some((25, 1, 50, 0)), audio: Some((0, 94)) });
+        let deep = film(&Shape { video: Some((25, 1, 50, 3)), audio: Some((0, 94)) });
+        let mut packets = vec![];
+        for film in [&plain, &deep, &plain] {
+            packets.extend(play(&mut timeline, film));
+        }
+        assert_strictly_increasing(&packets);
+        let video = of(Track::Video, &packets);
+        assert!(video.windows(2).all(|pair| pair[1].dts - pair[0].dts == 40));
+        assert_eq!((video[0].cts, video[50].cts, video[100].cts), (0, 120, 120));
+        assert_eq!(timeline.corrections().raised, 0);
+    }
+
+    #[test]
+    fn hostile_times_neither_panic_nor_go_back() {
+        let mut timeline = Timeline::new(SILENCE);
+        let mut film = film(&Shape { video: Some((1, 1, 4, 0)), audio: None });
+        for (sample, dts) in film.samples.iter_mut().zip([i64::MIN, i64::MAX, 0, i64::MIN]) {
+            (sample.dts, sample.pts) = (dts, dts.wrapping_neg());
+        }
+        film.index.video.as_mut().unwrap().duration = u64::MAX;
+        let mut last = None;
+        for _ in 0..3 {
+            timeline.begin(&film.index);
+            for sample in &film.samples {
+                // Nothing is placed that is not due; far times must not be filled with silence.
+                if timeline.due_ms(sample) > 1_000_000 {
+                    continue;
+                }
+                let mut out = vec![];
+                timeline.place(sample, &mut out);
+                for packet in of(Track::Video, &out) {
+                    assert!(last.is_none_or(|last| last < packet.dts));
+                    last = Some(packet.dts);
+                }
+            }
+            timeline.end();
+        }
+    }
+}
