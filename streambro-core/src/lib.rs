@@ -4,4 +4,5 @@
 compile_error!("streambro runs on Linux and macOS; on Windows use WSL 2.");
 
 pub mod media;
+pub mod rtmp;
 pub mod secret;

@@ -4,6 +4,7 @@
 //! of their track. A [`Timeline`](timeline::Timeline) places them on the stream's one clock and yields packets in
 //! milliseconds. Neither carries media bytes: both say where the bytes lie.
 
+pub mod amf0;
 pub mod error;
 pub mod index;
 pub mod packet;
