@@ -24,7 +24,7 @@ pub enum RefusalKind {
 ///
 /// The texts are the server's, without the stream key and without anything that does not print, at most 200
 /// characters each.
-#[derive(Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Refusal {
     /// What it most probably means.
     pub kind: RefusalKind,
@@ -32,12 +32,6 @@ pub struct Refusal {
     pub code: String,
     /// The explanation. May be empty.
     pub description: String,
-}
-
-impl Refusal {
-    pub(super) fn new(stage: Stage, code: String, description: String) -> Self {
-        Self { kind: classify(stage, &code, &description), code, description }
-    }
 }
 
 impl fmt::Display for Refusal {
@@ -54,16 +48,6 @@ impl fmt::Display for Refusal {
             (text, "") | ("", text) => write!(f, "{kind} ({text})"),
             (code, description) => write!(f, "{kind} ({code}: {description})"),
         }
-    }
-}
-
-impl fmt::Debug for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Refusal")
-            .field("kind", &self.kind)
-            .field("code", &self.code)
-            .field("description", &self.description)
-            .finish()
     }
 }
 
@@ -105,7 +89,8 @@ const CODES: &[(&str, RefusalKind)] = &[
     (".streamnotfound", RefusalKind::BadKey),
 ];
 
-fn classify(stage: Stage, code: &str, description: &str) -> RefusalKind {
+/// Reads an answer that was given at `stage`.
+pub(super) fn classify(stage: Stage, code: &str, description: &str) -> RefusalKind {
     let (code, description) = (code.to_ascii_lowercase(), description.to_ascii_lowercase());
     let by_words = WORDS.iter().find(|(word, _)| description.contains(word));
     let by_code = CODES.iter().find(|(ending, _)| code.ends_with(ending));

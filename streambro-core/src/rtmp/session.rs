@@ -9,7 +9,7 @@ use super::chunk::{ChunkError, ChunkReader, word};
 use super::handshake::{self, Handshake};
 use super::message::{MediaHeaders, MessageHead, csid, kind};
 use super::refusal::Refusal;
-use super::status::Status;
+use super::status::{Meaning, Status};
 use super::target::Target;
 use crate::media::amf0::{Reader, Value};
 use crate::media::packet::Track;
@@ -341,11 +341,14 @@ impl Publisher {
                     _ => false,
                 };
                 if awaited {
-                    self.refuse(&Status::find(values, &self.target));
+                    let status = self.read_status(values);
+                    self.refuse(status);
                 }
             }
-            "onStatus" => self.status(&Status::find(values, &self.target)),
-            "close" => self.status(&Status { ends: true, code: "close".into(), ..Status::default() }),
+            "onStatus" => {
+                let status = self.read_status(values);
+                self.status(status);
+            }
             "onBWDone" => self.answer_call("_checkbw", None, |w| {
                 w.null();
             }),
@@ -367,9 +370,9 @@ impl Publisher {
     fn result(&mut self, transaction: f64, mut values: Reader<'_>) -> Result<(), Fault> {
         match self.stage {
             Stage::Connect if transaction == CONNECT => {
-                let status = Status::find(values, &self.target);
-                if status.ends {
-                    self.refuse(&status);
+                let status = self.read_status(values);
+                if status.meaning == Meaning::End {
+                    self.refuse(status);
                 } else {
                     self.events.push_back(Event::Connected);
                     self.create_stream();
@@ -388,27 +391,32 @@ impl Publisher {
         Ok(())
     }
 
-    fn status(&mut self, status: &Status) {
-        if status.is("NetConnection.Connect.ReconnectRequest") {
-            let (tc_url, description) = (status.tc_url.clone(), status.description.clone());
-            return self.tell(Event::ReconnectRequest { tc_url, description });
-        }
-        match self.stage {
-            Stage::Live => self.tell(Event::ServerStatus {
-                ended: status.ends,
-                code: status.code.clone(),
-                description: status.description.clone(),
+    fn read_status(&self, values: Reader<'_>) -> Status {
+        Status::find(values, self.stage, &self.target)
+    }
+
+    fn status(&mut self, status: Status) {
+        let live = self.stage == Stage::Live;
+        match status.meaning {
+            Meaning::Reconnect => {
+                self.tell(Event::ReconnectRequest { tc_url: status.tc_url, description: status.description });
+            }
+            Meaning::Start if self.stage == Stage::Publish => self.live(),
+            // Too early, or after a _result to publish.
+            Meaning::Start => {}
+            Meaning::End if !live => self.refuse(status),
+            meaning if live => self.tell(Event::ServerStatus {
+                ended: meaning == Meaning::End,
+                code: status.code,
+                description: status.description,
             }),
-            _ if status.ends => self.refuse(status),
-            Stage::Publish if status.is("NetStream.Publish.Start") => self.live(),
             _ => {}
         }
     }
 
-    fn refuse(&mut self, status: &Status) {
-        let refusal = Refusal::new(self.stage, status.code.clone(), status.description.clone());
+    fn refuse(&mut self, status: Status) {
         self.stage = Stage::Refused;
-        self.events.push_back(Event::Refused(refusal));
+        self.events.push_back(Event::Refused(status.into_refusal()));
     }
 
     /// Queues an event that the server can cause at will.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::url::IngestUrl;
 use crate::secret::Secret;
 
 /// Characters of a server's text that are kept.
@@ -19,9 +20,14 @@ pub struct Target {
 }
 
 impl Target {
+    /// Publishes `name` at `url`.
+    pub fn new(url: &IngestUrl, name: Secret) -> Self {
+        Self { app: url.app().to_owned(), tc_url: url.tc_url(), name }
+    }
+
     /// Returns a text from the server that may be shown.
     pub(super) fn clean(&self, text: &str) -> String {
-        let printable: String = text.chars().filter(|c| !c.is_control()).collect();
+        let printable: String = text.chars().filter(|&c| prints(c)).collect();
         let mut clean = self.name.redact(&printable);
         // Tokens may stand in either query string and behind the first segment of the application.
         for part in
@@ -39,4 +45,10 @@ impl fmt::Debug for Target {
         let app = self.app.split(['/', '?']).next().unwrap_or_default();
         f.debug_struct("Target").field("app", &app).field("name", &self.name).finish_non_exhaustive()
     }
+}
+
+/// Whether a character is seen. Invisible ones could break a key in two, and turn a line of a log around.
+fn prints(c: char) -> bool {
+    let invisible = matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+    !c.is_control() && !invisible
 }
