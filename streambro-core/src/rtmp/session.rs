@@ -28,11 +28,6 @@ const MAX_EVENTS: usize = 8;
 const PING_REQUEST: [u8; 2] = [0, 6];
 const PING_RESPONSE: [u8; 2] = [0, 7];
 
-/// Transactions that are waited for. releaseStream and FCPublish take 2 and 3; their answers are not looked at.
-const CONNECT: f64 = 1.0;
-const CREATE_STREAM: f64 = 4.0;
-const PUBLISH: f64 = 5.0;
-
 /// How far a connection has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -134,6 +129,8 @@ pub struct Publisher {
     events: VecDeque<Event>,
     fault: Option<Fault>,
     transaction: f64,
+    /// The transaction of the one command whose answer leads on.
+    awaited: f64,
     /// Bytes received since the handshake, modulo 2^32 as the wire has it (5.4.3).
     received: u32,
     acknowledged: u32,
@@ -163,6 +160,7 @@ impl Publisher {
             events: VecDeque::new(),
             fault: None,
             transaction: 0.0,
+            awaited: 0.0,
             received: 0,
             acknowledged: 0,
             window: 0,
@@ -333,17 +331,10 @@ impl Publisher {
         };
         match &*name {
             "_result" => return self.result(transaction, values),
-            "_error" => {
-                let awaited = match self.stage {
-                    Stage::Connect => transaction == CONNECT,
-                    Stage::CreateStream => transaction == CREATE_STREAM,
-                    Stage::Publish => transaction == PUBLISH,
-                    _ => false,
-                };
-                if awaited {
-                    let status = self.read_status(values);
-                    self.refuse(status);
-                }
+            // Answers to releaseStream and FCPublish mean nothing.
+            "_error" if self.stage < Stage::Live && transaction == self.awaited => {
+                let status = self.read_status(values);
+                self.refuse(status);
             }
             "onStatus" => {
                 let status = self.read_status(values);
@@ -369,7 +360,7 @@ impl Publisher {
 
     fn result(&mut self, transaction: f64, mut values: Reader<'_>) -> Result<(), Fault> {
         match self.stage {
-            Stage::Connect if transaction == CONNECT => {
+            Stage::Connect if transaction == self.awaited => {
                 let status = self.read_status(values);
                 if status.meaning == Meaning::End {
                     self.refuse(status);
@@ -378,14 +369,14 @@ impl Publisher {
                     self.create_stream();
                 }
             }
-            Stage::CreateStream if transaction == CREATE_STREAM => {
+            Stage::CreateStream if transaction == self.awaited => {
                 let _null = values.next();
                 let id = values.next().ok().flatten().and_then(|value| value.as_number());
                 // Only what a number of the wire can be.
                 let id = id.filter(|&id| id.fract() == 0.0 && (0.0..=f64::from(u32::MAX)).contains(&id));
                 self.publish(id.ok_or(Fault::NoStreamId)? as u32);
             }
-            Stage::Publish if transaction == PUBLISH => self.live(),
+            Stage::Publish if transaction == self.awaited => self.live(),
             _ => {}
         }
         Ok(())

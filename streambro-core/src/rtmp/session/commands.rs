@@ -24,6 +24,7 @@ impl Publisher {
             w.key("tcUrl").string(&target.tc_url);
             w.end();
         });
+        self.awaited = self.transaction;
     }
 
     pub(super) fn create_stream(&mut self) {
@@ -33,6 +34,7 @@ impl Publisher {
         self.call(csid::CONNECTION, 0, "createStream", |w, _| {
             w.null();
         });
+        self.awaited = self.transaction;
     }
 
     pub(super) fn publish(&mut self, id: u32) {
@@ -42,6 +44,7 @@ impl Publisher {
         self.call(csid::STREAM, id, "publish", |w, target| {
             w.null().string(target.name.expose()).string("live");
         });
+        self.awaited = self.transaction;
     }
 
     pub(super) fn live(&mut self) {

@@ -218,6 +218,22 @@ fn a_key_that_is_a_word_of_the_protocol_does_no_harm() {
 }
 
 #[test]
+fn a_bandwidth_check_at_any_time_shifts_no_answer() {
+    let check = command(0, |w| {
+        w.string("onBWDone").number(0.0).null();
+    });
+    let id = command(0, |w| {
+        w.string("_result").number(5.0).null().number(3.0);
+    });
+    let accepted = command(3, |w| {
+        w.string("_result").number(7.0).null();
+    });
+    let mut publisher = shaken();
+    publisher.handle(&[&check[..], &connected(), &check, &id, &check, &accepted].concat()).unwrap();
+    assert_eq!(events(&mut publisher), [Event::Connected, Event::Publishing { stream_id: 3 }]);
+}
+
+#[test]
 fn other_versions_are_tolerated_but_other_protocols_are_not() {
     for version in [0, 3, 6, 19] {
         publisher().handle(&[version]).unwrap();
