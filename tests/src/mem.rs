@@ -1,0 +1,66 @@
+//! What a process holds, read from /proc. Bytes.
+
+use std::fs;
+
+/// One look at a process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Resident pages that no other process shares.
+    pub private: u64,
+    /// Resident pages without a file behind them: heap, stacks.
+    pub anonymous: u64,
+    /// All resident pages.
+    pub resident: u64,
+    /// Open file descriptors, without the one this look took.
+    pub fds: usize,
+    /// Threads.
+    pub threads: usize,
+}
+
+/// Looks at this process.
+///
+/// # Panics
+/// When /proc cannot be read.
+#[must_use]
+pub fn own() -> Usage {
+    let mut usage = of(std::process::id()).expect("/proc shows this process");
+    usage.fds = usage.fds.saturating_sub(1);
+    usage
+}
+
+/// Looks at another process. `None` when it is gone.
+#[must_use]
+pub fn of(pid: u32) -> Option<Usage> {
+    let rollup = fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?;
+    let field = |name: &str| -> u64 {
+        rollup
+            .lines()
+            .find_map(|line| {
+                line.strip_prefix(name)?.trim_start_matches(':').split_whitespace().next()?.parse().ok()
+            })
+            .map_or(0, |kib: u64| kib * 1024)
+    };
+    Some(Usage {
+        private: field("Private_Clean") + field("Private_Dirty"),
+        anonymous: field("Anonymous"),
+        resident: field("Rss"),
+        fds: fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count(),
+        threads: fs::read_dir(format!("/proc/{pid}/task")).ok()?.count(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn sees_what_is_allocated_and_opened() {
+        let before = super::own();
+        let block = vec![1u8; 32 << 20];
+        let file = std::fs::File::open("/dev/null").unwrap();
+        let after = super::own();
+        assert!(after.private >= before.private + block.len() as u64, "{before:?} {after:?}");
+        assert!(after.anonymous >= before.anonymous + block.len() as u64, "{before:?} {after:?}");
+        // Other tests may open files at the same time.
+        assert!(before.fds > 0 && before.threads > 0);
+        drop((block, file));
+    }
+}

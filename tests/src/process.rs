@@ -1,0 +1,77 @@
+//! Child processes that do not outlive the test that started them.
+
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// A child that is killed and reaped when it is dropped.
+#[derive(Debug)]
+pub struct Guard {
+    child: Child,
+    name: String,
+}
+
+impl Guard {
+    /// Starts the command with no standard input.
+    ///
+    /// # Panics
+    /// When the program cannot be started: the test needs it.
+    #[must_use]
+    pub fn spawn(mut command: Command) -> Self {
+        let name = command.get_program().to_string_lossy().into_owned();
+        match command.stdin(Stdio::null()).spawn() {
+            Ok(child) => Self { child, name },
+            Err(e) => panic!("cannot start {name}: {e} (tests/run installs what the tests need)"),
+        }
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// How it ended, if it has.
+    ///
+    /// # Panics
+    /// When the system cannot tell.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().expect("a child of ours can be waited for")
+    }
+
+    /// Kills it (SIGKILL) and reaps it. Does nothing when it has ended.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    /// Waits for it to end by itself.
+    ///
+    /// # Panics
+    /// When it has not ended within `bound`; it is killed then.
+    pub async fn wait(&mut self, bound: Duration) -> ExitStatus {
+        let deadline = Instant::now() + bound;
+        loop {
+            if let Some(status) = self.ended() {
+                return status;
+            }
+            if Instant::now() > deadline {
+                self.kill();
+                panic!("{} has not ended within {bound:?}", self.name);
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Whether a program of this name is on the path.
+#[must_use]
+pub fn installed(program: &str) -> bool {
+    std::env::var_os("PATH")
+        .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+}
