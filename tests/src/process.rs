@@ -75,3 +75,39 @@ pub fn installed(program: &str) -> bool {
     std::env::var_os("PATH")
         .is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
 }
+
+/// Whether this test has a process of its own; if not, runs it in one and says no.
+///
+/// For tests that look at the process itself: its memory, its descriptors, its environment. nextest gives every test
+/// a process; plain `cargo test` runs them side by side in one. `name` is the test's full path within its binary,
+/// and the test returns at once when the answer is no:
+///
+/// ```ignore
+/// if !process::alone(concat!(module_path!(), "::holds_little")) { return; }
+/// ```
+///
+/// # Panics
+/// When the test fails in the other process.
+#[must_use]
+pub fn alone(name: &str) -> bool {
+    const MARK: &str = "STREAMBRO_TEST_ALONE";
+    if std::env::var_os("NEXTEST").is_some() || std::env::var_os(MARK).is_some() {
+        return true;
+    }
+    // Within the binary, paths begin after the crate's name.
+    let name = name.split_once("::").map_or(name, |(_, path)| path);
+    let binary = std::env::current_exe().expect("a process knows its program");
+    let out = Command::new(binary)
+        .args(["--exact", name, "--nocapture"])
+        .env(MARK, "1")
+        .stdin(Stdio::null())
+        .output()
+        .expect("the test binary can be started again");
+    let text = String::from_utf8_lossy(&out.stdout);
+    assert!(
+        out.status.success() && text.contains("1 passed"),
+        "{name} in a process of its own: {text}{}",
+        String::from_utf8_lossy(&out.stderr)
+    );
+    false
+}
