@@ -67,6 +67,9 @@ pub enum Unsupported {
     /// More than a delay and one edit, or an edit that changes the speed.
     #[error("the edit list has several edits")]
     EditList,
+    /// The first picture that would play depends on pictures before it.
+    #[error("the first picture is not an IDR")]
+    FirstPicture,
     /// The file is larger than a limit of the format or of streambro.
     #[error("{0}")]
     TooLarge(&'static str),

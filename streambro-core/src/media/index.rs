@@ -2,6 +2,8 @@
 
 use std::num::NonZeroU32;
 
+use super::lane::Lane;
+
 /// Everything a [`Cursor`](super::cursor::Cursor) needs of a file. Shared between all streams that play it.
 ///
 /// Its size does not depend on the file's length: tables stay in the file.
@@ -11,6 +13,17 @@ pub struct Index {
     pub video: Option<TrackInfo<VideoConfig>>,
     /// The audio track that plays, if there is one.
     pub audio: Option<TrackInfo<AudioConfig>>,
+    /// How to walk them.
+    pub(crate) layout: Layout,
+}
+
+/// Where the tables of an open file lie.
+#[derive(Debug, Default)]
+pub(crate) struct Layout {
+    pub(crate) video: Option<Lane>,
+    pub(crate) audio: Option<Lane>,
+    /// Bytes of the file.
+    pub(crate) len: u64,
 }
 
 #[cfg(test)]

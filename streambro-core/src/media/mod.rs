@@ -4,9 +4,19 @@
 //! of their track. A [`Timeline`](timeline::Timeline) places them on the stream's one clock and yields packets in
 //! milliseconds. Neither carries media bytes: both say where the bytes lie.
 
+pub mod aac;
 pub mod amf0;
+pub(crate) mod bits;
+pub(crate) mod configs;
+pub mod cursor;
 pub mod error;
+pub mod flv;
+pub mod h264;
 pub mod index;
+pub(crate) mod lane;
+pub(crate) mod mp4;
 pub mod packet;
+pub mod probe;
 pub mod read;
 pub mod timeline;
+pub(crate) mod window;

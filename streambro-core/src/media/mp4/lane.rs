@@ -1,0 +1,81 @@
+//! One track of an open file: first its tables, then its fragments, as samples on the item's clock.
+
+use super::fragments::{self, Fragments};
+use super::tables::{self, Raw, Tables, Windows};
+use crate::media::error::MediaError;
+use crate::media::packet::{Sample, Track};
+use crate::media::read::ReadAt;
+
+/// How to walk one track.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) track: Track,
+    /// How many decoder configurations there are.
+    pub(crate) configs: u16,
+    /// What is added to the time of the media.
+    pub(crate) shift: i64,
+    pub(crate) tables: Tables,
+    pub(crate) fragments: Option<Fragments>,
+    /// Before the first sample that plays.
+    pub(crate) start: Place,
+}
+
+/// A place between two samples.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place {
+    Tables(tables::Place),
+    Fragments(fragments::Place),
+}
+
+impl Lane {
+    /// Returns the sample at `place` and moves on. `None` after the last.
+    ///
+    /// # Errors
+    /// Leave `place` between the same two samples.
+    pub(crate) fn step(
+        &self,
+        place: &mut Place,
+        windows: &mut Windows,
+        reader: &dyn ReadAt,
+    ) -> Result<Option<Sample>, MediaError> {
+        self.raw(place, windows, reader)?.map(|raw| self.sample(&raw)).transpose()
+    }
+
+    /// The same in the time of the media.
+    pub(crate) fn raw(
+        &self,
+        place: &mut Place,
+        windows: &mut Windows,
+        reader: &dyn ReadAt,
+    ) -> Result<Option<Raw>, MediaError> {
+        if let Place::Tables(inner) = place {
+            if let Some(raw) = self.tables.step(inner, windows, reader)? {
+                return Ok(Some(raw));
+            }
+            let Some(fragments) = &self.fragments else { return Ok(None) };
+            *place = Place::Fragments(fragments.start(inner.dts));
+        }
+        match (place, &self.fragments) {
+            (Place::Fragments(inner), Some(fragments)) => fragments.step(inner, &mut windows.chunks, reader),
+            _ => Ok(None),
+        }
+    }
+
+    fn sample(&self, raw: &Raw) -> Result<Sample, MediaError> {
+        let broken = |what| MediaError::Malformed { what, offset: raw.offset };
+        let dts = raw.dts.checked_add(self.shift).ok_or_else(|| broken("a time is out of range"))?;
+        // Numbered from 1; some write 0 for the only one.
+        let config =
+            u16::try_from(raw.description.saturating_sub(1)).ok().filter(|&config| config < self.configs);
+        Ok(Sample {
+            track: self.track,
+            key: raw.key || self.track == Track::Audio,
+            config: config.ok_or_else(|| broken("a sample has no description"))?,
+            dts,
+            pts: dts.checked_add(raw.composition.into()).ok_or_else(|| broken("a time is out of range"))?,
+            duration: raw.duration,
+            offset: raw.offset,
+            len: raw.len,
+        })
+    }
+}
