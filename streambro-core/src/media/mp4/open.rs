@@ -195,10 +195,6 @@ impl Movie {
             add_fragments(reader, &mut lane, &mut totals)?;
         }
         if totals.samples == 0 {
-            if lane.tables.samples > 0 {
-                // The file has samples; its edit shows none of them.
-                return Err(MediaError::Unsupported(vec![Unsupported::EditList]));
-            }
             return Ok(None);
         }
         let first_dts = totals.first_dts.saturating_add(lane.shift);
@@ -236,6 +232,10 @@ impl Movie {
         }
         let tables = &lane.tables;
         let range = scan::range(tables, lane.track, timescale, self.timescale, &edit, windows, reader)?;
+        if tables.samples > 0 && range.start == range.end && lane.fragments.is_none() {
+            // The file has samples; its edit shows none of them.
+            return Err(MediaError::Unsupported(vec![Unsupported::EditList]));
+        }
         let totals = scan::totals(tables, &range, windows, reader)?;
         let mut place = tables::Place::default();
         while place.sample < range.start && tables.step(&mut place, windows, reader)?.is_some() {}

@@ -86,12 +86,15 @@ pub(crate) fn range(
     let mut start = None;
     let mut first_sync = None;
     let mut after = 0;
+    let mut visible = false;
     runs(tables, windows, reader, 0..tables.samples, |run, windows, sync| {
         let end = if tick >= run.delta { lenient_end } else { exact_end };
         let shown = end.map_or(run.count, |end| run.before(end));
         if shown > 0 {
             after = run.first + shown;
         }
+        // Some sample is still there when the edit begins.
+        visible |= run.before(begin.saturating_sub(run.delta.into()).saturating_add(1)) < shown;
         match track {
             Track::Audio => {
                 let early = begin.saturating_sub(timescale.into()).saturating_sub(run.delta.into());
@@ -124,7 +127,7 @@ pub(crate) fn range(
         }
     })?;
     let start = start.or(first_sync).unwrap_or(0);
-    Ok(Range { start, end: after.max(start) })
+    Ok(Range { start, end: if visible { after.max(start) } else { start } })
 }
 
 /// Adds up the samples of `range`.
