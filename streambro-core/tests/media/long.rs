@@ -10,11 +10,14 @@ use streambro_core::media::read::ReadAt;
 
 use crate::build::*;
 
+/// The words of a table from its first to its last byte.
+type Made = (u64, u64, fn(u64) -> u32);
+
 /// A file of which only some stretches exist; the rest is made up, or zero.
 #[derive(Default)]
 struct Sparse {
     solid: Vec<(u64, Vec<u8>)>,
-    made: Vec<(u64, u64, fn(u64) -> u32)>,
+    made: Vec<Made>,
     reads: AtomicU64,
     bytes: AtomicU64,
 }
@@ -93,7 +96,6 @@ fn film(pictures: u64) -> (Sparse, u64) {
     (sparse, (1 << 32) + 64 * pictures + 40_000)
 }
 
-/// Reads the heap that one walk holds at its end through the windows it can have: six of 512 bytes.
 #[test]
 fn the_length_of_a_film_does_not_matter() {
     let (film, len) = film(1_080_000);

@@ -228,6 +228,26 @@ fn cut_files() {
 }
 
 #[test]
+fn an_edit_that_ends_within_a_group_of_pictures() {
+    let Some(scratch) = Scratch::new("end") else { return };
+    let path = scratch.ffmpeg(&format!("{PICTURE} {SOUND} {H264} -bf 2 {AAC} whole.mp4"));
+    let mut bytes = std::fs::read(&path).unwrap();
+    let edits: Vec<usize> = (0..bytes.len() - 16).filter(|&at| &bytes[at..at + 4] == b"elst").collect();
+    assert_eq!(edits.len(), 2);
+    for at in edits {
+        bytes[at + 12..at + 16].copy_from_slice(&2_300u32.to_be_bytes());
+    }
+    std::fs::write(&path, bytes).unwrap();
+    let all = samples(&path);
+    let count = |track| all.iter().filter(|sample| sample.track == track).count();
+    assert_eq!(count(Track::Audio), packets(&path, Track::Audio).len());
+    // ffmpeg goes on, with pictures marked to be discarded, until a keyframe behind the end; a copy would show them.
+    let video = count(Track::Video);
+    assert!((58..=60).contains(&video), "{video}");
+    assert!(packets(&path, Track::Video).len() > video);
+}
+
+#[test]
 fn silence_decodes_to_silence() {
     let Some(scratch) = Scratch::new("silence") else { return };
     for (config, channels) in [(1u8, 1u32), (2, 2), (3, 3), (4, 4), (5, 5), (6, 6), (7, 8)] {

@@ -134,6 +134,7 @@ fn a_mark_leads_back_to_the_same_samples() {
 
 #[test]
 fn a_mark_is_small() {
+    println!("a mark has {} bytes, a cursor {}", size_of::<Mark>(), size_of::<Cursor>());
     assert!(size_of::<Mark>() <= 512, "{}", size_of::<Mark>());
     assert!(size_of::<Cursor>() <= 2_048, "{}", size_of::<Cursor>());
 }
