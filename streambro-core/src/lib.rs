@@ -1,8 +1,74 @@
 //! Keeps a thousand 24/7 live streams of video files on the air over RTMP(S).
+//!
+//! A [`StreamManager`] takes a [`StreamSpec`] and keeps it on the air: it reads the samples where they lie in an MP4 or
+//! FLV file, places them on one unbroken timeline and publishes them, without ffmpeg and without holding buffers.
+//! What is wanted goes in ([`start`](StreamManager::start), [`stop`](StreamManager::stop)); what happens comes out as
+//! numbered [events](Event) that the host pulls.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//! use streambro_core::{Destination, Phase, Repeat, Source, StreamManager, StreamSpec};
+//!
+//! # async fn example(key: String) -> Result<(), streambro_core::Error> {
+//! let manager = StreamManager::builder().build().await?;
+//! let stream = manager
+//!     .start(
+//!         StreamSpec::new("lofi", Source::file("loop.mp4").repeat(Repeat::Forever))
+//!             .destination(Destination::new("rtmps://a.rtmps.youtube.com/live2", key)?),
+//!     )
+//!     .await?;
+//! stream.wait_for(Phase::Live).await?;
+//! manager.shutdown(Duration::from_secs(10)).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The library makes no runtime, installs no signal handler, sets no global logger and writes nothing to standard
+//! output. It runs on the tokio runtime on which the manager was built.
+//!
+//! # How it is built
+//! Control: spec → survey (what is in the file) → plan → permit → supervisor (a pure state machine and one task) →
+//! session. Media: file → cursor → timeline → leg → RTMP. Modules use lower layers
+//! only; a test holds that.
 
 #[cfg(windows)]
 compile_error!("streambro runs on Linux and macOS; on Windows use WSL 2.");
 
+mod clock;
+mod error;
+mod event;
+mod limits;
+mod manager;
+mod plan;
+mod publish;
+mod secret;
+mod session;
+mod source;
+mod spec;
+mod status;
+mod supervisor;
+mod survey;
+mod sys;
+
+// Not part of the public face: open to this workspace's tests and fuzzers.
+#[doc(hidden)]
 pub mod media;
+#[doc(hidden)]
 pub mod rtmp;
-pub mod secret;
+
+pub use error::{Error, ErrorKind, Result};
+pub use event::{Event, EventKind, Subscription};
+pub use manager::{Builder, Stream, StreamManager};
+pub use media::probe::{AudioInfo, Container, MediaInfo, VideoInfo};
+pub use publish::Resolver;
+pub use secret::Secret;
+pub use session::{RemuxReport, remux};
+#[cfg(feature = "test-hooks")]
+pub use spec::Times;
+pub use spec::{
+    AllowRule, Destination, DestinationPolicy, Repeat, Source, StreamId, StreamSpec, Trust, Video,
+};
+#[doc(hidden)]
+pub use spec::{IngestUrl, UrlError};
+pub use status::{LegPhase, LegStatus, Phase, Reason, StreamStatus};
+pub use survey::probe;

@@ -30,6 +30,13 @@ pub enum MediaError {
     Unsupported(Vec<Unsupported>),
 }
 
+impl MediaError {
+    /// Whether it only means that the bytes are not in memory yet.
+    pub fn would_block(&self) -> bool {
+        matches!(self, Self::Io(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
 fn list(reasons: &[Unsupported]) -> String {
     reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }

@@ -26,14 +26,6 @@ pub(crate) struct Layout {
     pub(crate) len: u64,
 }
 
-#[cfg(test)]
-impl Index {
-    /// An index without a file behind it, for what needs only the facts.
-    pub(crate) fn new(video: Option<TrackInfo<VideoConfig>>, audio: Option<TrackInfo<AudioConfig>>) -> Self {
-        Self { video, audio }
-    }
-}
-
 /// One track of a file. Times are ticks of `timescale` on the item's clock (see [`Sample`](super::packet::Sample)).
 #[derive(Debug, Clone)]
 pub struct TrackInfo<C> {
@@ -83,4 +75,18 @@ pub struct AudioConfig {
     pub channel_config: u8,
     /// Samples of the core coder in a frame: 1,024 or 960.
     pub frame_samples: u16,
+}
+
+impl AudioConfig {
+    /// The track of a stream whose file has no sound: AAC-LC, 48 kHz, stereo, which every platform takes.
+    pub fn silent() -> Self {
+        Self {
+            // object type 2, frequency index 3, channel configuration 2, GASpecificConfig all 0
+            asc: [0x11, 0x90].into(),
+            object_type: 2,
+            sample_rate: 48_000,
+            channel_config: 2,
+            frame_samples: 1_024,
+        }
+    }
 }

@@ -375,7 +375,7 @@ mod tests {
                 samples: frames,
             }
         });
-        let index = Index::new(video, audio);
+        let index = Index { video, audio, layout: Default::default() };
         let scale = |sample: &Sample| match sample.track {
             Track::Video => index.video.as_ref().unwrap().timescale,
             Track::Audio => index.audio.as_ref().unwrap().timescale,

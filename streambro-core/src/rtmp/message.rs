@@ -125,11 +125,6 @@ impl MessageHead {
         &self.bytes[Self::LONGEST..Self::LONGEST + usize::from(self.next_len)]
     }
 
-    /// Returns how many bytes of payload the message has.
-    pub fn body_len(&self) -> u32 {
-        self.body_len
-    }
-
     /// Returns how many bytes the message has on the wire, headers and all.
     pub fn wire_len(&self) -> u32 {
         // At a chunk size of 1 this is under 2^24 * 6.

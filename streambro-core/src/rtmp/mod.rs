@@ -13,4 +13,3 @@ pub mod refusal;
 pub mod session;
 mod status;
 pub mod target;
-pub mod url;

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::url::IngestUrl;
 use crate::secret::Secret;
+use crate::spec::IngestUrl;
 
 /// Characters of a server's text that are kept.
 const MAX_TEXT: usize = 200;

@@ -1,4 +1,9 @@
-//! Flash Video: the file format whose tags are RTMP's messages (Adobe Flash Video File Format Specification 10.1, E).
+//! FLV, as a file and as what RTMP carries: the body of an RTMP media message is the body of an FLV tag.
+//!
+//! Section numbers are those of the Adobe Flash Video File Format Specification 10.1.
 
+pub mod metadata;
+pub mod prefix;
 pub(crate) mod read;
 pub(crate) mod tag;
+pub mod write;

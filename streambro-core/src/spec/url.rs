@@ -82,6 +82,8 @@ impl IngestUrl {
             url::Host::Ipv6(address) => address.to_string(),
         };
         let app = path.strip_prefix('/').unwrap_or_default();
+        // Written by habit; servers know `live`, not `live/`.
+        let app = app.strip_suffix('/').unwrap_or(app);
         if app.is_empty() || app.starts_with(['/', '?']) {
             return Err(UrlError::App);
         }

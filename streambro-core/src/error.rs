@@ -1,0 +1,109 @@
+//! The one error type of the public face.
+
+use std::fmt;
+
+/// The result of a public operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, to what, and what to do about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    /// The class of the failure.
+    pub kind: ErrorKind,
+    /// What it happened to: a stream id, a path, a setting. Never a key.
+    pub subject: String,
+    /// A sentence for people.
+    pub detail: String,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, subject: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { kind, subject: subject.into(), detail: detail.into() }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.kind.name(), self.subject, self.detail)
+    }
+}
+
+impl std::error::Error for Error {}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
+        /// The class of an [`Error`]. The numbers are the C result codes: they are never reused.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        #[repr(u32)]
+        pub enum ErrorKind {
+            $($(#[$doc])* $name = $number,)*
+        }
+
+        impl ErrorKind {
+            /// Every kind, in the order of its number.
+            pub const ALL: &[Self] = &[$(Self::$name),*];
+
+            /// The name that C, Python and the documentation use.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$name => $text,)*
+                }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A setting is missing, malformed or contradicts another.
+    InvalidSpec = 100, "invalid_spec";
+    /// Another stream with another spec has this id.
+    AlreadyExists = 101, "already_exists";
+    /// No stream has this id.
+    NotFound = 102, "not_found";
+    /// A path or destination is outside what the host allows.
+    NotAllowed = 103, "not_allowed";
+    /// The source cannot be opened or read.
+    SourceUnreadable = 110, "source_unreadable";
+    /// The source breaks the rules of its format.
+    SourceInvalid = 111, "source_invalid";
+    /// The source is sound but cannot be copied natively.
+    SourceUnsupported = 112, "source_unsupported";
+    /// A limit of the manager is reached.
+    LimitReached = 200, "limit_reached";
+    /// The manager is shutting down or gone.
+    Closed = 300, "closed";
+    /// The stream ended before what was waited for.
+    Ended = 301, "ended";
+    /// Something took longer than its time allows.
+    TimedOut = 302, "timed_out";
+    /// The host lacks something that streambro needs: a thread, a file descriptor, memory.
+    Host = 400, "host";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_the_published_table() {
+        let table: Vec<_> = ErrorKind::ALL.iter().map(|kind| (*kind as u32, kind.name())).collect();
+        assert_eq!(
+            table,
+            [
+                (100, "invalid_spec"),
+                (101, "already_exists"),
+                (102, "not_found"),
+                (103, "not_allowed"),
+                (110, "source_unreadable"),
+                (111, "source_invalid"),
+                (112, "source_unsupported"),
+                (200, "limit_reached"),
+                (300, "closed"),
+                (301, "ended"),
+                (302, "timed_out"),
+                (400, "host"),
+            ]
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! The public verbs: start, stop, replace, and looking.
+
+mod builder;
+mod stream;
+mod verbs;
+
+pub use builder::Builder;
+pub use stream::Stream;
+pub use verbs::StreamManager;

@@ -1,0 +1,68 @@
+//! A handle on one stream.
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    spec::StreamId,
+    status::{Phase, Reason, StreamStatus},
+    supervisor::Run,
+};
+
+/// A handle on one run of a stream. Cheap to clone; dropping it changes nothing.
+#[derive(Clone)]
+pub struct Stream(pub(super) Arc<Run>);
+
+impl Stream {
+    /// Returns the stream's name.
+    pub fn id(&self) -> &StreamId {
+        &self.0.id
+    }
+
+    /// Returns what is known of it now. Never blocks on media.
+    pub fn status(&self) -> StreamStatus {
+        self.0.status()
+    }
+
+    /// Wants it to end. Idempotent; does not wait: see [`ended`](Self::ended).
+    pub fn stop(&self) {
+        self.0.stop(Reason::Stopped);
+    }
+
+    /// Waits until the stream is in `phase`.
+    ///
+    /// Cancel safe.
+    ///
+    /// # Errors
+    /// `Ended` when the stream ends without having come there.
+    pub async fn wait_for(&self, phase: Phase) -> Result<()> {
+        let mut phases = self.0.phase();
+        let reached = phases.wait_for(|now| *now == phase || *now == Phase::Ended).await;
+        let reached = reached.map_or(Phase::Ended, |now| *now);
+        if reached == phase {
+            return Ok(());
+        }
+        let status = self.status();
+        let why = status.reason.map_or_else(String::new, |reason| format!(" ({reason:?})"));
+        Err(Error::new(
+            ErrorKind::Ended,
+            self.id().as_str(),
+            format!("the stream ended before it was {phase:?}{why}: {}", status.detail),
+        ))
+    }
+
+    /// Waits until the stream has ended and returns its last status.
+    ///
+    /// Cancel safe.
+    pub async fn ended(&self) -> StreamStatus {
+        // The sender lives in the run, which this handle holds.
+        let _ = self.0.phase().wait_for(|phase| *phase == Phase::Ended).await;
+        self.status()
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Stream").field(self.id()).finish()
+    }
+}

@@ -1,0 +1,336 @@
+//! The registry of streams and what can be done with it.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    runtime::Handle,
+    task::AbortHandle,
+    time::{Instant, timeout, timeout_at},
+};
+
+use super::{builder::Builder, stream::Stream};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    event::Subscription,
+    limits::{Ledger, Permit},
+    plan,
+    spec::{DestinationPolicy, StreamId, StreamSpec},
+    status::{Phase, Reason, StreamStatus},
+    supervisor::{Run, Services, supervise},
+    survey::{Opened, Shelf},
+};
+
+/// How long a stream that has ended can still be looked at.
+const KEPT: Duration = Duration::from_secs(60);
+
+/// Runs streams. Cheap to clone; when the last clone is dropped, its streams are aborted.
+#[derive(Clone)]
+pub struct StreamManager(Arc<Inner>);
+
+struct Inner {
+    shelf: Arc<Shelf>,
+    ledger: Arc<Ledger>,
+    policy: DestinationPolicy,
+    services: Arc<Services>,
+    registry: Mutex<Registry>,
+    runtime: Handle,
+}
+
+#[derive(Default)]
+struct Registry {
+    streams: BTreeMap<StreamId, Entry>,
+    closed: bool,
+}
+
+struct Entry {
+    run: Arc<Run>,
+    /// Absent while the source is being opened.
+    task: Option<AbortHandle>,
+}
+
+impl StreamManager {
+    /// Begins to set up a manager.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(super) fn new(
+        shelf: Arc<Shelf>,
+        ledger: Arc<Ledger>,
+        policy: DestinationPolicy,
+        services: Services,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            shelf,
+            ledger,
+            policy,
+            services: Arc::new(services),
+            registry: Mutex::default(),
+            runtime: Handle::current(),
+        }))
+    }
+
+    /// Puts a stream on the air: returns once its source is open and understood, and does not wait for media.
+    ///
+    /// Idempotent: a stream that runs with the same spec is returned as it is. Cancel safe: when the future is dropped
+    /// before it is done, nothing runs and no place is taken.
+    ///
+    /// # Errors
+    /// Everything that a human can mend: `InvalidSpec`, `AlreadyExists` (naming the field that differs),
+    /// `LimitReached`, `NotAllowed`, `SourceUnreadable`, `SourceInvalid`, `SourceUnsupported`, `TimedOut`; `Closed`
+    /// after [`shutdown`](Self::shutdown).
+    pub async fn start(&self, spec: StreamSpec) -> Result<Stream> {
+        let id = self.check(&spec)?;
+        let run = {
+            let mut registry = self.registry();
+            registry.forget_ended();
+            if registry.closed {
+                return Err(closed());
+            }
+            if let Some(entry) = registry.streams.get(&id).filter(|entry| entry.run.ended_at().is_none()) {
+                let difference = entry.run.spec.difference(&spec);
+                return match difference {
+                    None => Ok(Stream(Arc::clone(&entry.run))),
+                    Some(field) => Err(Error::new(
+                        ErrorKind::AlreadyExists,
+                        id.as_str(),
+                        format!(
+                            "a stream with this id runs with another `{field}`; use `replace` to change it"
+                        ),
+                    )),
+                };
+            }
+            let permit = self.admit(&spec)?;
+            let run = Run::new(id.clone(), spec, permit);
+            registry.streams.insert(id, Entry { run: Arc::clone(&run), task: None });
+            run
+        };
+        let unfinished = Unfinished { manager: self, run: &run };
+        let opened = self.survey(&run.spec).await?;
+        std::mem::forget(unfinished);
+        self.launch(&run, opened);
+        Ok(Stream(run))
+    }
+
+    /// Changes a stream: the new spec takes the place of the old one under the same id.
+    ///
+    /// The new source is opened first; if that fails the old stream goes on untouched. Then the old connections say
+    /// goodbye and the new ones open. A stream that does not run is simply started.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); `NotFound` when there is no stream with this id.
+    pub async fn replace(&self, spec: StreamSpec) -> Result<Stream> {
+        let id = self.check(&spec)?;
+        let old = self.find(id.as_str())?;
+        if old.ended_at().is_none() && old.spec.difference(&spec).is_none() {
+            return Ok(Stream(old));
+        }
+        let opened = self.survey(&spec).await?;
+        // The same user keeps the place; another one needs one of their own.
+        let permit = if old.spec.user == spec.user { old.take_permit() } else { None };
+        let permit = match permit {
+            Some(permit) => permit,
+            None => self.admit(&spec)?,
+        };
+        old.stop(Reason::Stopped);
+        let old = Stream(old);
+        let _ = timeout(self.0.services.times.goodbye * 2, old.ended()).await;
+        let run = Run::new(id.clone(), spec, permit);
+        {
+            let mut registry = self.registry();
+            if registry.closed {
+                return Err(closed());
+            }
+            let entry = Entry { run: Arc::clone(&run), task: None };
+            if let Some(Entry { task: Some(task), .. }) = registry.streams.insert(id, entry) {
+                task.abort();
+            }
+        }
+        self.launch(&run, opened);
+        Ok(Stream(run))
+    }
+
+    /// Wants a stream to end. Idempotent; does not wait: see [`Stream::ended`].
+    ///
+    /// # Errors
+    /// `NotFound` when no stream has this id, or it ended over a minute ago.
+    pub fn stop(&self, id: &str) -> Result<()> {
+        self.find(id).map(|run| run.stop(Reason::Stopped))
+    }
+
+    /// Returns the handle of a stream that runs or ended within the last minute.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none.
+    pub fn stream(&self, id: &str) -> Result<Stream> {
+        self.find(id).map(Stream)
+    }
+
+    /// Returns what is known of a stream now.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none, or it ended over a minute ago.
+    pub fn status(&self, id: &str) -> Result<StreamStatus> {
+        self.find(id).map(|run| run.status())
+    }
+
+    /// Returns what is known of every stream, by id; those that ended within the last minute included.
+    pub fn list(&self) -> Vec<StreamStatus> {
+        let mut registry = self.registry();
+        registry.forget_ended();
+        let runs: Vec<_> = registry.streams.values().map(|entry| Arc::clone(&entry.run)).collect();
+        drop(registry);
+        runs.iter().map(|run| run.status()).collect()
+    }
+
+    /// Waits until a stream is in `phase`. Cancel safe.
+    ///
+    /// # Errors
+    /// `NotFound`; `Ended` when the stream ends without having come there.
+    pub async fn wait_for(&self, id: &str, phase: Phase) -> Result<()> {
+        self.stream(id)?.wait_for(phase).await
+    }
+
+    /// Subscribes to what happens from now on, keeping at most `capacity` unread events.
+    pub fn subscribe(&self, capacity: usize) -> Subscription {
+        self.0.services.bus.subscribe(capacity)
+    }
+
+    /// Ends all streams in order within `grace`, aborts what is left, and closes all subscriptions.
+    ///
+    /// Idempotent; a second call waits as well. Cancel safe: the streams go on ending.
+    pub async fn shutdown(&self, grace: Duration) {
+        let deadline = Instant::now() + grace;
+        let runs: Vec<_> = {
+            let mut registry = self.registry();
+            registry.closed = true;
+            registry.streams.values().map(|entry| Arc::clone(&entry.run)).collect()
+        };
+        for run in &runs {
+            run.stop(Reason::ShutDown);
+        }
+        for run in &runs {
+            if timeout_at(deadline, Stream(Arc::clone(run)).ended()).await.is_err() {
+                self.abort(run);
+            }
+        }
+        self.0.services.bus.close();
+    }
+
+    fn check(&self, spec: &StreamSpec) -> Result<StreamId> {
+        let id = spec.check()?;
+        for destination in &spec.destinations {
+            // Names are checked when they are resolved; an address can be refused right here.
+            let host = destination.url.host();
+            if let Ok(address) = host.parse()
+                && !self.0.policy.permits(host, address)
+            {
+                let detail = "the destination policy does not allow this address";
+                return Err(Error::new(ErrorKind::NotAllowed, destination.label(), detail));
+            }
+        }
+        Ok(id)
+    }
+
+    fn admit(&self, spec: &StreamSpec) -> Result<Permit> {
+        self.0.ledger.admit(spec.user.as_deref()).map_err(|refusal| {
+            let subject = spec.user.as_deref().unwrap_or(&spec.id);
+            Error::new(ErrorKind::LimitReached, subject, refusal.to_string())
+        })
+    }
+
+    async fn survey(&self, spec: &StreamSpec) -> Result<Arc<Opened>> {
+        let path = &spec.source.file;
+        let opened = self.0.shelf.survey(path, self.0.services.times.survey).await?;
+        plan::check(&opened.index)
+            .map_err(|why| Error::new(ErrorKind::SourceUnsupported, path.display().to_string(), why))?;
+        Ok(opened)
+    }
+
+    /// Lets a run begin, unless it has been stopped meanwhile.
+    fn launch(&self, run: &Arc<Run>, opened: Arc<Opened>) {
+        let mut registry = self.registry();
+        let Some(entry) = registry.streams.get_mut(&run.id).filter(|entry| Arc::ptr_eq(&entry.run, run))
+        else {
+            drop(registry);
+            run.end(Reason::Stopped, "", &self.0.services.bus);
+            return;
+        };
+        let work = supervise(Arc::clone(run), opened, Arc::clone(&self.0.services));
+        entry.task = Some(self.0.runtime.spawn(work).abort_handle());
+    }
+
+    fn abort(&self, run: &Arc<Run>) {
+        if let Some(Entry { task: Some(task), .. }) = self.registry().streams.get(&run.id) {
+            task.abort();
+        }
+        run.end(Reason::ShutDown, "there was no time for a goodbye", &self.0.services.bus);
+    }
+
+    fn find(&self, id: &str) -> Result<Arc<Run>> {
+        let missing = || Error::new(ErrorKind::NotFound, id, "no stream has this id");
+        let id = StreamId::parse(id).map_err(|_| missing())?;
+        let mut registry = self.registry();
+        registry.forget_ended();
+        registry.streams.get(&id).map(|entry| Arc::clone(&entry.run)).ok_or_else(missing)
+    }
+
+    fn registry(&self) -> MutexGuard<'_, Registry> {
+        // Entries are whole at every instant, whatever panicked.
+        self.0.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for StreamManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StreamManager")
+            .field("streams", &self.registry().streams.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Registry {
+    fn forget_ended(&mut self) {
+        let now = Instant::now();
+        self.streams.retain(|_, entry| entry.run.ended_at().is_none_or(|ended| now < ended + KEPT));
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let registry = self.registry.get_mut().unwrap_or_else(PoisonError::into_inner);
+        for entry in registry.streams.values() {
+            if let Some(task) = &entry.task {
+                task.abort();
+            }
+            entry.run.end(Reason::ShutDown, "the manager was dropped", &self.services.bus);
+        }
+        self.services.bus.close();
+    }
+}
+
+/// Takes a run out of the registry again unless its start succeeds: also when the start is cancelled.
+struct Unfinished<'a> {
+    manager: &'a StreamManager,
+    run: &'a Arc<Run>,
+}
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        let mut registry = self.manager.registry();
+        if registry.streams.get(&self.run.id).is_some_and(|entry| Arc::ptr_eq(&entry.run, self.run)) {
+            registry.streams.remove(&self.run.id);
+        }
+        drop(registry);
+        self.run.end(Reason::Stopped, "the start did not come about", &self.manager.0.services.bus);
+    }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "manager", "it is shutting down and starts nothing any more")
+}

@@ -1,0 +1,45 @@
+//! onMetaData: what a receiver may know of a stream before its first frame.
+
+use crate::media::{amf0::Writer, index::Index};
+
+/// Frame rates beyond this are not frame rates.
+const MAX_FPS: f64 = 1_000.0;
+
+/// Writes the onMetaData of a stream that plays `index`; `live` puts `@setDataFrame` before it, as RTMP wants.
+///
+/// The duration is 0, as encoders send it for live streams.
+pub fn on_metadata(index: &Index, live: bool) -> Vec<u8> {
+    let mut body = vec![];
+    let mut amf = Writer::new(&mut body);
+    if live {
+        amf.string("@setDataFrame");
+    }
+    let silent;
+    let audio = match index.audio.as_ref().and_then(|track| track.configs.first()) {
+        Some(config) => config,
+        None => {
+            silent = crate::media::index::AudioConfig::silent();
+            &silent
+        }
+    };
+    let video = index.video.as_ref().and_then(|track| Some((track, track.configs.first()?)));
+    let pairs = 7 + if video.is_some() { 4 } else { 0 };
+    amf.string("onMetaData").ecma_array(pairs);
+    amf.key("duration").number(0.0);
+    if let Some((track, config)) = video {
+        let seconds = track.duration as f64 / f64::from(track.timescale.get());
+        let rate = if seconds > 0.0 { (track.samples as f64 / seconds).min(MAX_FPS) } else { 0.0 };
+        amf.key("width").number(config.width.into());
+        amf.key("height").number(config.height.into());
+        amf.key("framerate").number((rate * 1_000.0).round() / 1_000.0);
+        amf.key("videocodecid").number(7.0);
+    }
+    amf.key("audiocodecid").number(10.0);
+    amf.key("audiosamplerate").number(audio.sample_rate.into());
+    amf.key("audiosamplesize").number(16.0);
+    amf.key("audiochannels").number(audio.channel_config.into());
+    amf.key("stereo").boolean(audio.channel_config >= 2);
+    amf.key("encoder").string("streambro");
+    amf.end();
+    body
+}

@@ -1,0 +1,16 @@
+//! The way out: from a URL to a socket that speaks, and from packets to bytes on it.
+
+mod dial;
+mod gate;
+mod link;
+mod resolve;
+#[cfg(feature = "tls")]
+mod tls;
+mod wire;
+
+pub(crate) use dial::{DialError, Dialer};
+pub(crate) use gate::Gate;
+pub(crate) use link::Link;
+pub use resolve::Resolver;
+pub(crate) use resolve::SystemResolver;
+pub(crate) use wire::{Outbox, Program, TransmitError};

@@ -1,0 +1,233 @@
+//! One destination of a running stream: one attempt after the other, each until its connection ends.
+
+use std::{
+    future::poll_fn,
+    hash::{BuildHasher, RandomState},
+    sync::{Arc, atomic::AtomicU64},
+    task::Poll,
+};
+
+use tokio::{
+    sync::{mpsc, watch},
+    time::timeout_at,
+};
+
+use super::{
+    end::LegEnd,
+    goodbye::say_goodbye,
+    playhead::Playhead,
+    pump::{Pump, receive},
+};
+use crate::{
+    publish::{Dialer, Link, Program},
+    rtmp::{
+        session::{Event, Publisher},
+        target::Target,
+    },
+    source::Disk,
+    spec::{Destination, Repeat, StreamId, Times},
+    status::Reason,
+    survey::Opened,
+};
+
+/// What all legs of a stream share.
+#[derive(Debug)]
+pub(crate) struct Road {
+    /// The stream's name.
+    pub id: StreamId,
+    /// What plays.
+    pub opened: Arc<Opened>,
+    /// How often.
+    pub repeat: Repeat,
+    /// The threads of the device it is on.
+    pub disk: Arc<Disk>,
+    /// What receivers must be told of it.
+    pub program: Program,
+    /// Where it is.
+    pub playhead: Arc<Playhead>,
+    /// The way to a server.
+    pub dialer: Arc<Dialer>,
+    /// The time table.
+    pub times: Times,
+    /// Where legs report to.
+    pub signals: mpsc::UnboundedSender<Signal>,
+}
+
+/// Something a leg reports while it runs. At most a few for each connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Signal {
+    /// Which leg.
+    pub leg: usize,
+    /// What.
+    pub kind: SignalKind,
+}
+
+/// What a leg reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SignalKind {
+    /// Publishing was accepted.
+    Publishing,
+    /// See [`Phase::Live`](crate::status::Phase::Live).
+    Live,
+    /// It is behind.
+    Lagging,
+    /// It is no longer behind.
+    CaughtUp,
+}
+
+impl Road {
+    pub(super) fn signal(&self, leg: usize, kind: SignalKind) {
+        // Without a supervisor nobody needs to know.
+        let _ = self.signals.send(Signal { leg, kind });
+    }
+}
+
+/// A leg's figures, written by its task and read by whoever asks.
+#[derive(Debug, Default)]
+pub(crate) struct LegCounters {
+    /// Its place in the spec.
+    pub leg: usize,
+    /// Bytes handed to sockets.
+    pub bytes: AtomicU64,
+    /// Bytes acknowledged on this connection.
+    pub acked: AtomicU64,
+    /// Media messages handed over whole.
+    pub packets: AtomicU64,
+    /// How late the latest packet was.
+    pub late_ms: AtomicU64,
+    /// How late the latest-ever packet of this connection was.
+    pub max_late_ms: AtomicU64,
+    /// Times that lag was given up.
+    pub skips: AtomicU64,
+}
+
+/// A leg, ready for an attempt.
+#[derive(Debug)]
+pub(crate) struct Leg {
+    /// What it shares with the others.
+    pub road: Arc<Road>,
+    /// Where it goes.
+    pub destination: Destination,
+    /// Its figures.
+    pub counters: Arc<LegCounters>,
+    /// Turns true when it should say goodbye.
+    pub stop: watch::Receiver<bool>,
+    /// Whether it has been live before: then an early close is a network's doing, not a key's.
+    pub was_live: bool,
+}
+
+impl Leg {
+    /// Connects, publishes and runs until the connection ends, for whatever reason.
+    ///
+    /// Cancel safe: dropping it aborts the connection.
+    pub(crate) async fn run(mut self) -> LegEnd {
+        let mut stop = self.stop.clone();
+        // Boxed, so that what only connecting needs does not stay with the stream for weeks.
+        let connect = Box::pin(self.connect());
+        let (link, publisher) = tokio::select! {
+            connected = connect => match connected {
+                Ok(connected) => connected,
+                Err(end) => return end,
+            },
+            () = stopped(&mut stop) => return LegEnd::new(Reason::Stopped, ""),
+        };
+        self.road.signal(self.counters.leg, SignalKind::Publishing);
+        self.publish(link, publisher).await
+    }
+
+    async fn connect(&self) -> Result<(Link, Publisher), LegEnd> {
+        let mut link = self.road.dialer.dial(&self.destination).await?;
+        let bound = self.road.times.handshake;
+        let target = Target::new(&self.destination.url, self.destination.key.clone());
+        // The handshake's filler only has to differ between connections.
+        let nonce = RandomState::new().hash_one(self.counters.leg).to_be_bytes();
+        let mut publisher = Publisher::new(target, nonce);
+        let since = link.since();
+        let accepted = poll_fn(|context| {
+            loop {
+                while !publisher.output().is_empty() {
+                    match link.poll_write(context, publisher.output()) {
+                        Poll::Ready(Ok(n)) => publisher.consume(n),
+                        Poll::Ready(Err(error)) => return Poll::Ready(Err(LegEnd::network(&error))),
+                        Poll::Pending => break,
+                    }
+                }
+                if let Poll::Ready(Err(error)) = link.poll_flush(context) {
+                    return Poll::Ready(Err(LegEnd::network(&error)));
+                }
+                let received = receive(&mut link, &mut publisher, context);
+                while let Some(event) = publisher.poll_event() {
+                    match event {
+                        Event::Publishing { .. } => return Poll::Ready(Ok(())),
+                        Event::Refused(refusal) => return Poll::Ready(Err(refusal.into())),
+                        _ => {}
+                    }
+                }
+                received?;
+                if publisher.output().is_empty() {
+                    return Poll::Pending;
+                }
+            }
+        });
+        let accepted = timeout_at(since + bound, accepted).await;
+        match accepted {
+            Ok(Ok(())) => Ok((link, publisher)),
+            Ok(Err(end)) => Err(end),
+            Err(_) => {
+                let detail = format!(
+                    "the server did not accept the stream within {} s {}",
+                    bound.as_secs(),
+                    publisher.stage()
+                );
+                link.abort();
+                Err(LegEnd::new(Reason::HandshakeTimeout, detail))
+            }
+        }
+    }
+
+    async fn publish(&mut self, link: Link, publisher: Publisher) -> LegEnd {
+        let road = Arc::clone(&self.road);
+        let bound = road.times.goodbye;
+        let phase = road.times.tick.mul_f64(spread(&road.id, self.counters.leg));
+        let mut pump = Pump::new(
+            link,
+            publisher,
+            road,
+            Arc::clone(&self.counters),
+            self.destination.first_timestamp,
+            phase,
+        );
+        let end = tokio::select! {
+            end = poll_fn(|context| pump.poll(context)) => end,
+            () = stopped(&mut self.stop) => LegEnd::new(Reason::Stopped, ""),
+        };
+        let early = !pump.was_live() && !self.was_live;
+        match end.reason {
+            Reason::Stopped | Reason::Finished | Reason::Rotated | Reason::ReconnectRequested => {
+                say_goodbye(&mut pump, bound).await;
+                end
+            }
+            Reason::PeerClosed if early => {
+                let detail = format!("{}, within a second of publishing: check the key", end.detail);
+                LegEnd::new(Reason::RejectedEarly, detail)
+            }
+            _ => end,
+        }
+    }
+}
+
+/// Waits until somebody wants an end.
+async fn stopped(stop: &mut watch::Receiver<bool>) {
+    // A manager that is gone aborts its streams; there is nothing to wait for then.
+    if stop.wait_for(|stop| *stop).await.is_err() {
+        std::future::pending::<()>().await;
+    }
+}
+
+/// Where in a tick a leg does its work: evenly spread, so that a thousand streams do not burst together.
+fn spread(id: &StreamId, leg: usize) -> f64 {
+    let hash = id.as_str().bytes().chain([leg as u8]).fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    (hash >> 11) as f64 / (1_u64 << 53) as f64
+}

@@ -1,0 +1,124 @@
+//! Where a stream is in its media: the place, and the clock that moves it.
+
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
+use tokio::time::Instant;
+
+use crate::source::{Feed, FeedMark};
+
+/// One stream's place in its media, shared by its legs.
+///
+/// It moves while at least one leg is connected. With none it stands, so that a film goes on where it stopped.
+#[derive(Debug, Default)]
+pub(crate) struct Playhead {
+    state: Mutex<State>,
+    laps: AtomicU64,
+    silent: AtomicU64,
+    trimmed: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// While it moves: which instant is which millisecond of the stream's clock.
+    anchor: Option<Anchor>,
+    legs: usize,
+    /// The newest keyframe that a leg has taken up; `None` is the beginning.
+    place: Option<FeedMark>,
+    /// How far it was when it stopped.
+    stood_at: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Anchor {
+    at: Instant,
+    ms: u64,
+}
+
+/// How a leg enters the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entry {
+    /// At the place where the feed now is: nobody else was connected.
+    Here,
+    /// At the first keyframe from this time on: the others are on the air.
+    NextKey(u64),
+}
+
+impl Playhead {
+    /// Connects a leg: moves its feed to the stream's place.
+    pub(crate) fn join(&self, feed: &mut Feed, now: Instant) -> Entry {
+        let mut state = self.state();
+        if let Some(place) = &state.place {
+            feed.seek(place);
+        }
+        state.legs += 1;
+        if let Some(anchor) = state.anchor {
+            return Entry::NextKey(anchor.ms_at(now));
+        }
+        let ms = state.place.as_ref().map_or(0, FeedMark::dts);
+        state.anchor = Some(Anchor { at: now, ms });
+        Entry::Here
+    }
+
+    /// Disconnects a leg. With the last one the playhead stops.
+    pub(crate) fn leave(&self, now: Instant) {
+        let mut state = self.state();
+        state.legs -= 1;
+        if state.legs == 0 {
+            state.stood_at = state.ms_at(now);
+            state.anchor = None;
+        }
+    }
+
+    /// Where the stream's clock is, in milliseconds.
+    pub(crate) fn media_ms(&self, now: Instant) -> u64 {
+        self.state().ms_at(now)
+    }
+
+    /// Takes note of a keyframe that a leg has taken up, and of what its feed has done.
+    pub(crate) fn passed(&self, feed: &Feed) {
+        let mut state = self.state();
+        let key = feed.last_key();
+        if state.place.as_ref().is_none_or(|place| place.dts() < key.dts()) {
+            state.place = Some(key.clone());
+            let corrections = feed.corrections();
+            self.laps.store(feed.laps_done(), Relaxed);
+            self.silent.store(corrections.silence, Relaxed);
+            self.trimmed.store(corrections.trimmed, Relaxed);
+        }
+    }
+
+    /// Gives up lag: a lone leg moves the clock back to `ms`, where it is. Returns whether it could.
+    pub(crate) fn fall_back(&self, ms: u64, now: Instant) -> bool {
+        let mut state = self.state();
+        if state.legs > 1 {
+            return false;
+        }
+        state.anchor = Some(Anchor { at: now, ms });
+        true
+    }
+
+    /// Laps begun again, silent frames, trimmed frames.
+    pub(crate) fn figures(&self) -> (u64, u64, u64) {
+        (self.laps.load(Relaxed), self.silent.load(Relaxed), self.trimmed.load(Relaxed))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Whole at every instant, whatever panicked.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn ms_at(&self, now: Instant) -> u64 {
+        self.anchor.map_or(self.stood_at, |anchor| anchor.ms_at(now))
+    }
+}
+
+impl Anchor {
+    fn ms_at(self, now: Instant) -> u64 {
+        self.ms + now.saturating_duration_since(self.at).as_millis() as u64
+    }
+}

@@ -1,0 +1,428 @@
+//! Keeps one accepted connection fed: reads what the server says, sends what is due, notices when either stops.
+
+use std::{
+    cell::RefCell,
+    future::Future,
+    io,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::{
+    end::LegEnd,
+    leg::{LegCounters, Road, SignalKind},
+    playhead::Entry,
+};
+use crate::{
+    media::packet::{Packet, Track},
+    publish::{Link, Outbox, TransmitError},
+    rtmp::session::{Event, Publisher},
+    source::{Feed, Fill, Reader},
+    status::Reason,
+};
+
+/// Packets placed at once. Bounds the work of a wake, not the rate: a full batch is followed by the next.
+const BATCH: usize = 256;
+/// Rounds of filling and sending before other tasks get their turn.
+const MAX_ROUNDS: usize = 16;
+/// Lag beyond this is worth saying, and below half a second is over.
+const LAGGING_MS: u64 = 2_000;
+const CAUGHT_UP_MS: u64 = 500;
+/// Catching up runs at most this much faster than time, in tenths.
+const CATCH_UP_TENTHS: u32 = 15;
+/// How often acknowledgements are looked at.
+const SAMPLE: Duration = Duration::from_millis(500);
+/// rustls closes a TLS 1.2 session at 2^24 records (measured); leave a day's worth of them.
+const OLD_TLS_RECORDS: u64 = (1 << 24) - (1 << 21);
+const TLS_RECORD: u64 = 16 * 1_024;
+
+thread_local! {
+    /// Where a batch is put together; empty between calls.
+    static PACKETS: RefCell<Vec<Packet>> = const { RefCell::new(vec![]) };
+}
+
+/// A connection that publishes.
+pub(super) struct Pump {
+    pub(super) link: Link,
+    pub(super) publisher: Publisher,
+    pub(super) outbox: Outbox,
+    pub(super) reader: Reader,
+    feed: Feed,
+    road: Arc<Road>,
+    counters: Arc<LegCounters>,
+    timer: Pin<Box<Sleep>>,
+    grid: Instant,
+    /// Media is sent up to here, in milliseconds on the stream's clock.
+    sent_until: u64,
+    /// Media is wanted up to here.
+    goal: u64,
+    /// Nothing goes out before the first keyframe from here on.
+    skip_to: Option<u64>,
+    /// The stream's time that is 0 for this connection.
+    base: Option<u64>,
+    first_timestamp: u32,
+    fetching: Option<Instant>,
+    source_ended: bool,
+    rotating: bool,
+    records: u64,
+    health: Health,
+}
+
+/// What is known of the connection's success.
+struct Health {
+    /// Bytes the socket must have had acknowledged for the first keyframe to have arrived.
+    first_key: FirstKey,
+    live: bool,
+    lagging: bool,
+    acknowledged: u64,
+    progress_at: Instant,
+    sampled_at: Instant,
+}
+
+#[derive(Clone, Copy)]
+enum FirstKey {
+    Unsent,
+    Sent,
+    WrittenUpTo(u64),
+    Arrived(Instant),
+}
+
+impl Pump {
+    /// Takes over a connection on which publishing was accepted.
+    pub(super) fn new(
+        link: Link,
+        publisher: Publisher,
+        road: Arc<Road>,
+        counters: Arc<LegCounters>,
+        first_timestamp: u32,
+        phase: Duration,
+    ) -> Self {
+        let now = Instant::now();
+        let mut feed = Feed::new(&road.opened.index, road.repeat);
+        let entry = road.playhead.join(&mut feed, now);
+        let at = feed.last_key().dts();
+        counters.max_late_ms.store(0, Relaxed);
+        Self {
+            link,
+            publisher,
+            outbox: Outbox::default(),
+            feed,
+            reader: Reader::new(Arc::clone(&road.opened), Arc::clone(&road.disk)),
+            timer: Box::pin(sleep_until(now)),
+            grid: now + phase,
+            sent_until: at,
+            goal: at,
+            skip_to: match entry {
+                Entry::Here => None,
+                Entry::NextKey(ms) => Some(ms),
+            },
+            base: None,
+            first_timestamp,
+            fetching: None,
+            source_ended: false,
+            rotating: false,
+            records: 0,
+            health: Health {
+                first_key: FirstKey::Unsent,
+                live: false,
+                lagging: false,
+                acknowledged: 0,
+                progress_at: now,
+                sampled_at: now,
+            },
+            road,
+            counters,
+        }
+    }
+
+    /// Whether the connection was live (see [`Phase::Live`](crate::status::Phase::Live)).
+    pub(super) fn was_live(&self) -> bool {
+        self.health.live
+    }
+
+    /// Runs until the connection ends.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<LegEnd> {
+        match self.advance(context) {
+            Ok(()) => Poll::Pending,
+            Err(end) => Poll::Ready(end),
+        }
+    }
+
+    fn advance(&mut self, context: &mut Context<'_>) -> Result<(), LegEnd> {
+        self.receive(context)?;
+        while self.timer.as_mut().poll(context).is_ready() {
+            self.tick(Instant::now())?;
+        }
+        self.send(context)
+    }
+
+    /// Reads and answers what has arrived. A publisher that never reads misses refusals and fills the peer's buffers.
+    fn receive(&mut self, context: &mut Context<'_>) -> Result<(), LegEnd> {
+        receive(&mut self.link, &mut self.publisher, context)?;
+        while let Some(event) = self.publisher.poll_event() {
+            match event {
+                Event::Refused(refusal) => return Err(refusal.into()),
+                Event::ServerStatus { ended: true, code, description } => {
+                    let detail = format!("the server ended the stream ({code}: {description})");
+                    return Err(LegEnd::new(Reason::PeerClosed, detail));
+                }
+                Event::ReconnectRequest { description, .. } => {
+                    return Err(LegEnd::new(Reason::ReconnectRequested, description));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Decides what is due, ten times a second.
+    fn tick(&mut self, now: Instant) -> Result<(), LegEnd> {
+        let tick = self.road.times.tick;
+        while self.grid <= now {
+            self.grid += tick;
+        }
+        self.timer.as_mut().reset(self.grid);
+        let media = self.road.playhead.media_ms(now);
+        self.watch(media, now)?;
+        if self.source_ended && self.outbox.is_empty() && media >= self.feed.lap_end_ms() {
+            return Err(LegEnd::new(Reason::Finished, "the source has played to its end"));
+        }
+        if self.rotating && self.outbox.is_empty() {
+            return Err(LegEnd::new(Reason::Rotated, "a planned reconnect, before a limit of the protocol"));
+        }
+        if self.sent_until >= self.goal && !self.rotating {
+            let lag = media.saturating_sub(self.sent_until);
+            if lag > self.road.times.give_up_lag.as_millis() as u64 {
+                self.give_up(media, now);
+            }
+            let tick_ms = tick.as_millis() as u64;
+            let ahead = (tick * CATCH_UP_TENTHS / 10).as_millis() as u64;
+            self.goal = self.goal.max((media + tick_ms).min(self.sent_until + ahead));
+            if self.skip_to.is_some() {
+                self.goal = media + tick_ms;
+            }
+        }
+        Ok(())
+    }
+
+    /// Lag that catching up would take too long for: a lone leg moves the clock, one of several skips content.
+    fn give_up(&mut self, media: u64, now: Instant) {
+        self.counters.skips.fetch_add(1, Relaxed);
+        if !self.road.playhead.fall_back(self.sent_until, now) {
+            self.skip_to = Some(media);
+        }
+    }
+
+    /// Watches for life, arrival and lag.
+    fn watch(&mut self, media: u64, now: Instant) -> Result<(), LegEnd> {
+        let health = &mut self.health;
+        if now >= health.sampled_at + SAMPLE || matches!(health.first_key, FirstKey::WrittenUpTo(_)) {
+            health.sampled_at = now;
+            let progress = self.link.progress();
+            self.counters.acked.store(progress.acknowledged, Relaxed);
+            let owed = progress.written > progress.acknowledged || !self.outbox.is_empty();
+            if progress.acknowledged > health.acknowledged || !owed || self.fetching.is_some() {
+                health.acknowledged = progress.acknowledged;
+                health.progress_at = now;
+            }
+            match health.first_key {
+                FirstKey::Sent if self.outbox.is_empty() => {
+                    health.first_key = FirstKey::WrittenUpTo(progress.written);
+                }
+                FirstKey::WrittenUpTo(bytes) if progress.acknowledged >= bytes => {
+                    health.first_key = FirstKey::Arrived(now);
+                }
+                _ => {}
+            }
+        }
+        let bound = self.road.times.no_progress;
+        if now >= health.progress_at + bound {
+            let detail = format!("the peer accepted no byte for {} s", bound.as_secs());
+            return Err(LegEnd::new(Reason::Stalled, detail));
+        }
+        if self.fetching.is_some_and(|since| now >= since + bound) {
+            let detail = format!("the disk did not answer for {} s", bound.as_secs());
+            return Err(LegEnd::new(Reason::SourceUnreadable, detail));
+        }
+        if let FirstKey::Arrived(at) = health.first_key
+            && !health.live
+            && now >= at + self.road.times.settle
+        {
+            health.live = true;
+            self.road.signal(self.counters.leg, SignalKind::Live);
+        }
+        let lag = media.saturating_sub(self.sent_until);
+        if health.live && health.lagging != (lag > if health.lagging { CAUGHT_UP_MS } else { LAGGING_MS }) {
+            health.lagging = !health.lagging;
+            let kind = if health.lagging { SignalKind::Lagging } else { SignalKind::CaughtUp };
+            self.road.signal(self.counters.leg, kind);
+        }
+        Ok(())
+    }
+
+    /// Places and sends what is wanted, as far as disk and socket go along.
+    fn send(&mut self, context: &mut Context<'_>) -> Result<(), LegEnd> {
+        for _ in 0..MAX_ROUNDS {
+            if self.fetching.is_some() {
+                match self.reader.poll_fetch(context) {
+                    Poll::Ready(fetched) => {
+                        fetched.map_err(|error| LegEnd::from(TransmitError::Source(error)))?
+                    }
+                    Poll::Pending if self.publisher.output().is_empty() => return Ok(()),
+                    Poll::Pending => {}
+                }
+            }
+            self.fill()?;
+            match self.transmit(context)? {
+                Transfer::Done if self.sent_until >= self.goal || self.rotating => {
+                    self.reader.rest();
+                    return Ok(());
+                }
+                Transfer::Done => {}
+                Transfer::Blocked => return Ok(()),
+                Transfer::Fetching => {}
+            }
+        }
+        context.waker().wake_by_ref();
+        Ok(())
+    }
+
+    /// Places what is wanted next, once what was placed before is out.
+    fn fill(&mut self) -> Result<(), LegEnd> {
+        if !self.outbox.is_empty() || self.sent_until >= self.goal || self.rotating {
+            return Ok(());
+        }
+        PACKETS.with_borrow_mut(|packets| {
+            packets.clear();
+            let filled = self.feed.fill(&self.reader, self.goal, BATCH, packets);
+            for packet in packets.drain(..) {
+                self.place(&packet);
+            }
+            self.road.playhead.passed(&self.feed);
+            match filled {
+                Ok(Fill::Filled) => self.sent_until = self.goal,
+                Ok(Fill::Full) => {}
+                Ok(Fill::End) => {
+                    self.sent_until = self.goal;
+                    self.source_ended = true;
+                }
+                Err(error) if error.would_block() => {
+                    self.fetching.get_or_insert_with(Instant::now);
+                    return Ok(());
+                }
+                Err(error) => return Err(error.into()),
+            }
+            self.fetching = None;
+            Ok(())
+        })
+    }
+
+    /// Gives a packet this connection's time stamp and queues it, unless the connection does not begin yet or any more.
+    fn place(&mut self, packet: &Packet) {
+        let audio_only = self.road.opened.index.video.is_none();
+        let entrance = packet.key && (packet.track == Track::Video || audio_only);
+        if self.rotating {
+            return;
+        }
+        if self.skip_to.is_some_and(|ms| !entrance || packet.dts < ms) {
+            return;
+        }
+        self.skip_to = None;
+        let base = *self.base.get_or_insert(packet.dts);
+        // An audio frame that belongs before the keyframe we began with.
+        let Some(elapsed) = packet.dts.checked_sub(base) else { return };
+        if entrance && self.is_worn_out(elapsed, packet.joint) {
+            self.rotating = true;
+            return;
+        }
+        let timestamp = self.first_timestamp.wrapping_add(elapsed as u32);
+        self.outbox.push(packet, timestamp, &self.road.program, &mut self.publisher);
+    }
+
+    /// Whether time stamps or TLS records come near a limit beyond which receivers go deaf.
+    fn is_worn_out(&self, elapsed_ms: u64, joint: bool) -> bool {
+        let times = &self.road.times;
+        let limit = if joint { times.rotate_at_joint } else { times.rotate_at_key };
+        u128::from(elapsed_ms) >= limit.as_millis()
+            || (self.records >= OLD_TLS_RECORDS && self.link.is_old_tls())
+    }
+
+    fn transmit(&mut self, context: &mut Context<'_>) -> Result<Transfer, LegEnd> {
+        let Self { link, publisher, outbox, reader, counters, health, road, records, .. } = self;
+        let media = road.playhead.media_ms(Instant::now());
+        let write = |bytes: &[u8]| match link.poll_write(context, bytes) {
+            Poll::Ready(Ok(0)) => Err(io::ErrorKind::WriteZero.into()),
+            Poll::Ready(Ok(n)) => {
+                *records += (n as u64).div_ceil(TLS_RECORD);
+                Ok(Some(n))
+            }
+            Poll::Ready(Err(error)) => Err(error),
+            Poll::Pending => Ok(None),
+        };
+        let (mut packets, mut late) = (0, None);
+        let sent = outbox.transmit(publisher, reader, write, |sent| {
+            packets += 1;
+            late = late.max(Some(media.saturating_sub(sent.dts)));
+            if sent.key && matches!(health.first_key, FirstKey::Unsent) {
+                health.first_key = FirstKey::Sent;
+            }
+        });
+        counters.packets.fetch_add(packets, Relaxed);
+        if let Some(late) = late {
+            counters.late_ms.store(late, Relaxed);
+            counters.max_late_ms.fetch_max(late, Relaxed);
+        }
+        let sent = match sent {
+            Ok(sent) => sent,
+            Err(TransmitError::Source(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.fetching.get_or_insert_with(Instant::now);
+                return Ok(Transfer::Fetching);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        counters.bytes.fetch_add(sent.bytes, Relaxed);
+        self.fetching = None;
+        if let Poll::Ready(Err(error)) = self.link.poll_flush(context) {
+            return Err(LegEnd::network(&error));
+        }
+        Ok(if sent.all { Transfer::Done } else { Transfer::Blocked })
+    }
+}
+
+impl Drop for Pump {
+    fn drop(&mut self) {
+        self.road.playhead.leave(Instant::now());
+    }
+}
+
+enum Transfer {
+    Done,
+    Blocked,
+    Fetching,
+}
+
+/// Reads what has arrived and feeds it to the session.
+pub(super) fn receive(
+    link: &mut Link,
+    publisher: &mut Publisher,
+    context: &mut Context<'_>,
+) -> Result<(), LegEnd> {
+    let mut buf = [0; 1_024];
+    for _ in 0..MAX_ROUNDS {
+        match link.poll_read(context, &mut buf) {
+            Poll::Pending => return Ok(()),
+            Poll::Ready(Ok(0)) => {
+                publisher.handle_end()?;
+                return Err(LegEnd::new(Reason::PeerClosed, "the server closed the connection"));
+            }
+            Poll::Ready(Ok(n)) => publisher.handle(&buf[..n])?,
+            Poll::Ready(Err(error)) => return Err(LegEnd::network(&error)),
+        }
+    }
+    context.waker().wake_by_ref();
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! Where a stream's media comes from: packets in due order, and the bytes behind them.
+
+mod disk;
+mod feed;
+mod reader;
+
+pub(crate) use disk::{Disk, Disks};
+pub(crate) use feed::{Feed, FeedMark, Fill, audio_config_of};
+pub(crate) use reader::{Piece, Reader};

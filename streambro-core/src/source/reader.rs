@@ -1,0 +1,236 @@
+//! Reads a file without ever blocking: from the page cache, or from what a disk thread has brought.
+
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    io::{self, IoSliceMut},
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use super::disk::{Answer, Disk};
+use crate::{media::read::ReadAt, survey::Opened, sys};
+
+/// What a disk thread reads at once: a second of a 1 Mb/s stream, and the kernel reads ahead beyond it.
+const BLOCK: usize = 128 * 1_024;
+
+/// Slices in one system call. Linux takes 1,024 (IOV_MAX); this many fit on the stack.
+const MAX_SLICES: usize = 64;
+
+/// A stretch of the file that belongs at a stretch of the scratch buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Piece {
+    /// Where it begins in the file.
+    pub offset: u64,
+    /// Where it goes in the buffer.
+    pub at: usize,
+    /// How many bytes it has.
+    pub len: usize,
+}
+
+/// One stream's way to its open file.
+///
+/// `read_at` and `gather` answer `WouldBlock` when the bytes are not in memory; [`poll_fetch`](Self::poll_fetch) then
+/// brings them, and the same call succeeds.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    opened: Arc<Opened>,
+    disk: Arc<Disk>,
+    /// What a disk thread brought, while it is of use.
+    block: RefCell<Option<Block>>,
+    /// What was missing at the last `WouldBlock`.
+    missing: Cell<Option<(u64, usize)>>,
+    /// The file system cannot tell what is cached.
+    opaque: Cell<bool>,
+    fetching: Option<Fetch>,
+}
+
+#[derive(Debug)]
+struct Fetch {
+    offset: u64,
+    needed: usize,
+    answer: Answer,
+}
+
+#[derive(Debug)]
+struct Block {
+    offset: u64,
+    bytes: Vec<u8>,
+}
+
+impl Reader {
+    /// Reads from `opened`, through the threads of its device.
+    pub(crate) fn new(opened: Arc<Opened>, disk: Arc<Disk>) -> Self {
+        Self {
+            opened,
+            disk,
+            block: RefCell::new(None),
+            missing: Cell::new(None),
+            opaque: Cell::new(false),
+            fetching: None,
+        }
+    }
+
+    /// Fills `buf` piece by piece. Neighbours in the file that are neighbours in order are read by one system call.
+    ///
+    /// # Errors
+    /// `WouldBlock` (see the type), `UnexpectedEof` when the file has become shorter, and those of the file. The
+    /// buffer's content is then undefined.
+    pub(crate) fn gather(&self, buf: &mut [u8], pieces: &[Piece]) -> io::Result<()> {
+        let mut rest = pieces;
+        while let [first, ..] = rest {
+            if self.copy_from_block(&mut buf[first.at..first.at + first.len], first.offset) == first.len {
+                rest = &rest[1..];
+                continue;
+            }
+            let run = run_length(rest);
+            self.read_run(buf, &rest[..run])?;
+            rest = &rest[run..];
+        }
+        Ok(())
+    }
+
+    /// Brings what was missing at the last `WouldBlock`.
+    ///
+    /// # Errors
+    /// Those of the file; `UnexpectedEof` when it has become shorter than it was.
+    pub(crate) fn poll_fetch(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut fetch = match (self.fetching.take(), self.missing.take()) {
+            (Some(fetch), _) => fetch,
+            (None, Some((offset, needed))) => {
+                let answer = self.disk.read(Arc::clone(&self.opened), offset, needed.max(BLOCK));
+                Fetch { offset, needed, answer }
+            }
+            (None, None) => return Poll::Ready(Ok(())),
+        };
+        let Poll::Ready(answer) = Pin::new(&mut fetch.answer).poll(context) else {
+            self.fetching = Some(fetch);
+            return Poll::Pending;
+        };
+        let bytes = answer.map_err(|_| io::Error::other("the disk thread died"))??;
+        if bytes.len() < fetch.needed {
+            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
+        }
+        *self.block.get_mut() = Some(Block { offset: fetch.offset, bytes });
+        Poll::Ready(Ok(()))
+    }
+
+    /// Forgets what a disk thread brought, once it has been used: a stream that waits holds no buffer.
+    pub(crate) fn rest(&mut self) {
+        if !self.opaque.get() {
+            *self.block.get_mut() = None;
+        }
+    }
+
+    /// Reads pieces that follow each other in the file into their places.
+    fn read_run(&self, buf: &mut [u8], run: &[Piece]) -> io::Result<()> {
+        let total: usize = run.iter().map(|piece| piece.len).sum();
+        let start = run[0].offset;
+        let mut done = 0;
+        while done < total {
+            if self.opaque.get() {
+                return Err(self.would_block(start, total));
+            }
+            let mut slices = SliceList::default();
+            let (mut tail, mut tail_at, mut skip) = (&mut *buf, 0, done);
+            for piece in run {
+                let (_, from) = tail.split_at_mut(piece.at - tail_at);
+                let (slot, behind) = from.split_at_mut(piece.len);
+                (tail, tail_at) = (behind, piece.at + piece.len);
+                if skip >= piece.len {
+                    skip -= piece.len;
+                    continue;
+                }
+                if !slices.push(&mut slot[skip..]) {
+                    break;
+                }
+                skip = 0;
+            }
+            match sys::read_cached(&self.opened.file, slices.as_mut(), start + done as u64) {
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(n) => done += n,
+                Err(error) => match error.kind() {
+                    io::ErrorKind::Interrupted => {}
+                    io::ErrorKind::WouldBlock => return Err(self.would_block(start, total)),
+                    io::ErrorKind::Unsupported => self.opaque.set(true),
+                    _ => return Err(error),
+                },
+            }
+        }
+        Ok(())
+    }
+
+    fn copy_from_block(&self, buf: &mut [u8], offset: u64) -> usize {
+        let block = self.block.borrow();
+        let Some(block) = block.as_ref() else { return 0 };
+        let Some(from) = offset.checked_sub(block.offset).and_then(|from| usize::try_from(from).ok()) else {
+            return 0;
+        };
+        let Some(bytes) = block.bytes.get(from..) else { return 0 };
+        let n = bytes.len().min(buf.len());
+        buf[..n].copy_from_slice(&bytes[..n]);
+        n
+    }
+
+    fn would_block(&self, offset: u64, len: usize) -> io::Error {
+        // A window may be wider than what is left of the file.
+        let len = len.min(usize::try_from(self.opened.len.saturating_sub(offset)).unwrap_or(usize::MAX));
+        self.missing.set(Some((offset, len)));
+        io::ErrorKind::WouldBlock.into()
+    }
+}
+
+impl ReadAt for Reader {
+    fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
+        if offset >= self.opened.len || buf.is_empty() {
+            return Ok(0);
+        }
+        let copied = self.copy_from_block(buf, offset);
+        if copied > 0 {
+            return Ok(copied);
+        }
+        if !self.opaque.get() {
+            match sys::read_cached(&self.opened.file, &mut [IoSliceMut::new(buf)], offset) {
+                Err(error) if error.kind() == io::ErrorKind::Unsupported => self.opaque.set(true),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                done => return done,
+            }
+        }
+        Err(self.would_block(offset, buf.len()))
+    }
+}
+
+/// How many pieces from the first on follow each other both in the file and in the buffer.
+fn run_length(pieces: &[Piece]) -> usize {
+    let neighbours = |pair: &[Piece]| {
+        let end = pair[0].offset + pair[0].len as u64;
+        end == pair[1].offset && pair[1].at >= pair[0].at + pair[0].len
+    };
+    1 + pieces.windows(2).take_while(|pair| neighbours(pair)).count()
+}
+
+/// The slices of one system call, without an allocation.
+struct SliceList<'a> {
+    slices: [IoSliceMut<'a>; MAX_SLICES],
+    len: usize,
+}
+
+impl Default for SliceList<'_> {
+    fn default() -> Self {
+        Self { slices: std::array::from_fn(|_| IoSliceMut::new(&mut [])), len: 0 }
+    }
+}
+
+impl<'a> SliceList<'a> {
+    fn push(&mut self, slice: &'a mut [u8]) -> bool {
+        let Some(free) = self.slices.get_mut(self.len) else { return false };
+        *free = IoSliceMut::new(slice);
+        self.len += 1;
+        true
+    }
+
+    fn as_mut(&mut self) -> &mut [IoSliceMut<'a>] {
+        &mut self.slices[..self.len]
+    }
+}

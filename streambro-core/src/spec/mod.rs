@@ -1,0 +1,13 @@
+//! What a caller wants: data, checked where it is made.
+
+mod destination;
+mod policy;
+mod stream;
+mod times;
+mod url;
+
+pub use destination::{Destination, Trust};
+pub use policy::{AllowRule, DestinationPolicy};
+pub use stream::{Repeat, Source, StreamId, StreamSpec, Video};
+pub use times::Times;
+pub use url::{IngestUrl, UrlError};

@@ -1,0 +1,260 @@
+//! One stream: what plays, for whom, and where it goes.
+
+use std::{fmt, path::PathBuf};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use super::Destination;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The version of the JSON form.
+const VERSION: u32 = 1;
+
+/// Destinations beyond this are surely a mistake.
+const MAX_DESTINATIONS: usize = 32;
+
+/// What a caller wants on the air.
+///
+/// As JSON it carries `"v": 1`, refuses unknown fields and shows keys as `***`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StreamSpec {
+    v: Version,
+    pub(crate) id: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) user: Option<String>,
+    pub(crate) source: Source,
+    pub(crate) destinations: Vec<Destination>,
+    #[serde(default)]
+    pub(crate) video: Video,
+}
+
+impl StreamSpec {
+    /// Describes a stream called `id` that plays `source`.
+    ///
+    /// The id has 1 to 64 characters of `A-Z a-z 0-9 . _ -`; `start` refuses any other.
+    pub fn new(id: impl Into<String>, source: Source) -> Self {
+        Self { v: Version, id: id.into(), user: None, source, destinations: vec![], video: Video::Copy }
+    }
+
+    /// Names the user whose limit the stream counts against. Without one it counts against the global limit only.
+    #[must_use]
+    pub fn user(mut self, user: impl Into<String>) -> Self {
+        self.user = Some(user.into());
+        self
+    }
+
+    /// Adds a destination. Each has its own connection, phase and retries.
+    #[must_use]
+    pub fn destination(mut self, destination: Destination) -> Self {
+        self.destinations.push(destination);
+        self
+    }
+
+    /// Chooses what happens to the picture. Default: [`Video::Copy`].
+    #[must_use]
+    pub fn video(mut self, video: Video) -> Self {
+        self.video = video;
+        self
+    }
+
+    /// Checks what can be checked without looking at the world.
+    pub(crate) fn check(&self) -> Result<StreamId> {
+        let invalid = |subject: &str, detail: &str| Error::new(ErrorKind::InvalidSpec, subject, detail);
+        let id = StreamId::parse(&self.id)?;
+        if let Some(user) = &self.user
+            && (user.is_empty() || user.len() > 256 || user.contains(char::is_control))
+        {
+            return Err(invalid("user", "a user name has 1 to 256 bytes and no control characters"));
+        }
+        if self.destinations.is_empty() {
+            return Err(invalid("destinations", "add at least one with `.destination(...)`"));
+        }
+        if self.destinations.len() > MAX_DESTINATIONS {
+            return Err(invalid("destinations", "at most 32 destinations per stream"));
+        }
+        for (at, destination) in self.destinations.iter().enumerate() {
+            if self.destinations[..at].iter().any(|other| other.same_place(destination)) {
+                return Err(invalid("destinations", "two destinations have the same URL and key"));
+            }
+        }
+        if self.source.repeat == Repeat::Times(0) {
+            return Err(invalid("repeat", "a source plays at least once"));
+        }
+        Ok(id)
+    }
+
+    /// The first field in which two specs differ.
+    pub(crate) fn difference(&self, other: &Self) -> Option<&'static str> {
+        let fields = [
+            ("user", self.user == other.user),
+            ("source", self.source == other.source),
+            ("destinations", self.destinations == other.destinations),
+            ("video", self.video == other.video),
+        ];
+        fields.into_iter().find(|(_, same)| !same).map(|(field, _)| field)
+    }
+}
+
+/// The name of a stream, unique in its manager.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct StreamId(std::sync::Arc<str>);
+
+impl StreamId {
+    /// Checks a name.
+    ///
+    /// # Errors
+    /// `InvalidSpec` unless it has 1 to 64 characters of `A-Z a-z 0-9 . _ -`.
+    pub fn parse(text: &str) -> Result<Self> {
+        let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+        if (1..=64).contains(&text.len()) && text.chars().all(legal) {
+            return Ok(Self(text.into()));
+        }
+        Err(Error::new(
+            ErrorKind::InvalidSpec,
+            "id",
+            "a stream id has 1 to 64 characters of A-Z a-z 0-9 . _ -",
+        ))
+    }
+
+    /// Returns the name.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &*self.0)
+    }
+}
+
+/// What plays.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    pub(crate) file: PathBuf,
+    #[serde(default)]
+    pub(crate) repeat: Repeat,
+}
+
+impl Source {
+    /// Plays an MP4 or FLV file. With a `media_root`, a relative path is taken from there.
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self { file: path.into(), repeat: Repeat::default() }
+    }
+
+    /// Chooses how often it plays. Default: once.
+    #[must_use]
+    pub fn repeat(mut self, repeat: Repeat) -> Self {
+        self.repeat = repeat;
+        self
+    }
+}
+
+/// How often a source plays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Repeat {
+    /// Once.
+    #[default]
+    Once,
+    /// So many times; at least once.
+    Times(u32),
+    /// Until it is stopped.
+    Forever,
+}
+
+impl Repeat {
+    /// How many laps there are; `None` is for ever.
+    pub(crate) fn laps(self) -> Option<u32> {
+        match self {
+            Self::Once => Some(1),
+            Self::Times(laps) => Some(laps),
+            Self::Forever => None,
+        }
+    }
+}
+
+/// What happens to the picture.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Video {
+    /// It goes out as it is in the file.
+    #[default]
+    Copy,
+}
+
+/// `"v": 1`, and nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Version;
+
+impl Serialize for Version {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u32(VERSION)
+    }
+}
+
+impl<'de> Deserialize<'de> for Version {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u32::deserialize(deserializer)? {
+            VERSION => Ok(Self),
+            other => {
+                Err(de::Error::custom(format!("version {other} is newer than this library, which reads 1")))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spec() -> StreamSpec {
+        StreamSpec::new("lofi", Source::file("loop.mp4").repeat(Repeat::Forever))
+            .user("alice")
+            .destination(Destination::new("rtmp://127.0.0.1/live", "canary-key").unwrap())
+    }
+
+    #[test]
+    fn json_round_trips_but_for_the_key() {
+        let json = serde_json::to_string(&spec()).unwrap();
+        assert!(!json.contains("canary"), "{json}");
+        let back: StreamSpec = serde_json::from_str(&json).unwrap();
+        assert_eq!(back.difference(&spec()), Some("destinations"));
+        assert_eq!(serde_json::from_str::<StreamSpec>(&json.replace("***", "canary-key")).unwrap(), spec());
+    }
+
+    #[test]
+    fn json_of_another_version_or_with_unknown_fields_is_refused() {
+        let json = serde_json::to_string(&spec()).unwrap();
+        for broken in [json.replace("\"v\":1", "\"v\":2"), json.replace("\"user\"", "\"usr\"")] {
+            serde_json::from_str::<StreamSpec>(&broken).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn ids_that_would_surprise_a_log_or_a_path_are_refused() {
+        for id in ["", "a b", "a/b", "ü", &"x".repeat(65), "a\n"] {
+            assert_eq!(StreamId::parse(id).unwrap_err().kind, ErrorKind::InvalidSpec, "{id:?}");
+        }
+        assert_eq!(StreamId::parse("a.B_c-9").unwrap().as_str(), "a.B_c-9");
+    }
+
+    #[test]
+    fn the_same_destination_twice_is_refused() {
+        let twice = spec().destination(Destination::new("rtmp://127.0.0.1/live", "canary-key").unwrap());
+        let error = twice.check().unwrap_err();
+        assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::InvalidSpec, "destinations"));
+        assert!(!error.to_string().contains("canary"));
+    }
+}

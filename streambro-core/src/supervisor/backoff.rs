@@ -1,0 +1,75 @@
+//! How long to wait before the next attempt. Pure: no clock, no random source but its seed.
+
+use std::time::Duration;
+
+use crate::spec::Times;
+
+/// Doubling delays with jitter.
+#[derive(Clone, Debug)]
+pub(super) struct Backoff {
+    seed: u64,
+    failures: u32,
+}
+
+impl Backoff {
+    /// Begins afresh. Streams with other seeds wait other times.
+    pub(super) fn new(seed: u64) -> Self {
+        Self { seed, failures: 0 }
+    }
+
+    /// The delay after one more failure: between half and all of `backoff_first` doubled each time, up to
+    /// `backoff_max`; after a refusal that only a human can mend, of `backoff_refused`.
+    pub(super) fn next(&mut self, refused: bool, times: &Times) -> Duration {
+        let full = if refused {
+            times.backoff_refused
+        } else {
+            let doubled = times.backoff_first.saturating_mul(1 << self.failures.min(16));
+            doubled.min(times.backoff_max)
+        };
+        self.failures = self.failures.saturating_add(1);
+        full.mul_f64(0.5 + 0.5 * self.draw())
+    }
+
+    /// Forgets the failures: a connection was healthy for long.
+    pub(super) fn reset(&mut self) {
+        self.failures = 0;
+    }
+
+    /// The next number from 0 to 1 (splitmix64).
+    fn draw(&mut self) -> f64 {
+        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.seed;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_up_to_a_minute_with_half_of_each_by_chance() {
+        let (mut backoff, times) = (Backoff::new(7), Times::default());
+        for exponent in 0..40 {
+            let full = Duration::from_millis(500 << exponent.min(7)).min(Duration::from_secs(60));
+            let delay = backoff.next(false, &times);
+            assert!(delay >= full / 2 && delay <= full, "{exponent}: {delay:?} of {full:?}");
+        }
+        backoff.reset();
+        assert!(backoff.next(false, &times) <= times.backoff_first);
+    }
+
+    #[test]
+    fn a_refusal_waits_long_at_once() {
+        let delay = Backoff::new(1).next(true, &Times::default());
+        assert!(delay >= Duration::from_secs(30));
+    }
+
+    #[test]
+    fn two_streams_do_not_wait_alike() {
+        let times = Times::default();
+        assert_ne!(Backoff::new(1).next(false, &times), Backoff::new(2).next(false, &times));
+    }
+}

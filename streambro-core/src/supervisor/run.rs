@@ -1,0 +1,369 @@
+//! One run of a stream: what is wanted of it, what is known of it, and the task that reconciles the two.
+
+use std::{
+    future::pending,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+};
+
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::{Instant, sleep_until},
+};
+
+use super::fsm::{Effect, Fsm, Input};
+use crate::{
+    clock,
+    event::{Bus, EventKind},
+    limits::Permit,
+    publish::{Dialer, Gate, Program},
+    session::{Leg, LegCounters, LegEnd, Playhead, Road, Signal},
+    source::Disks,
+    spec::{StreamId, StreamSpec, Times},
+    status::{LegPhase, LegStatus, Phase, Reason, StreamStatus},
+    survey::Opened,
+};
+
+/// What every supervisor of a manager works with.
+#[derive(Debug)]
+pub(crate) struct Services {
+    /// The way to servers.
+    pub dialer: Arc<Dialer>,
+    /// The turns of reconnects.
+    pub gate: Gate,
+    /// The threads of disks.
+    pub disks: Disks,
+    /// Where events go.
+    pub bus: Bus,
+    /// The time table.
+    pub times: Times,
+}
+
+/// One run of a stream, from `start` to its end.
+#[derive(Debug)]
+pub(crate) struct Run {
+    /// What it was started with.
+    pub spec: StreamSpec,
+    /// Its name.
+    pub id: StreamId,
+    /// Where it is in its media.
+    pub playhead: Arc<Playhead>,
+    stop: watch::Sender<Option<Reason>>,
+    phase: watch::Sender<Phase>,
+    shown: Mutex<Shown>,
+    counters: Vec<Arc<LegCounters>>,
+    started_unix_ms: u64,
+    permit: Mutex<Option<Permit>>,
+}
+
+/// What status shows of the state machine, copied out at every change.
+#[derive(Debug, Default)]
+struct Shown {
+    reason: Option<Reason>,
+    detail: String,
+    legs: Vec<ShownLeg>,
+    ended_at: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct ShownLeg {
+    phase: LegPhase,
+    reason: Option<Reason>,
+    detail: String,
+    attempts: u64,
+    reconnects: u64,
+}
+
+impl Default for ShownLeg {
+    fn default() -> Self {
+        Self { phase: LegPhase::Waiting, reason: None, detail: String::new(), attempts: 0, reconnects: 0 }
+    }
+}
+
+impl Run {
+    /// A run that has its place and nothing else yet.
+    pub(crate) fn new(id: StreamId, spec: StreamSpec, permit: Permit) -> Arc<Self> {
+        let legs = spec.destinations.len();
+        let counters = (0..legs).map(|leg| Arc::new(LegCounters { leg, ..LegCounters::default() }));
+        let shown = Shown { legs: (0..legs).map(|_| ShownLeg::default()).collect(), ..Shown::default() };
+        Arc::new(Self {
+            counters: counters.collect(),
+            spec,
+            id,
+            playhead: Arc::default(),
+            stop: watch::Sender::new(None),
+            phase: watch::Sender::new(Phase::Preparing),
+            shown: Mutex::new(shown),
+            started_unix_ms: clock::unix_ms(),
+            permit: Mutex::new(Some(permit)),
+        })
+    }
+
+    /// Wants it to end. The first reason stays.
+    pub(crate) fn stop(&self, reason: Reason) {
+        self.stop.send_if_modified(|wanted| {
+            let first = wanted.is_none();
+            wanted.get_or_insert(reason);
+            first
+        });
+    }
+
+    /// Where it is, to look at or to wait for.
+    pub(crate) fn phase(&self) -> watch::Receiver<Phase> {
+        self.phase.subscribe()
+    }
+
+    /// When it ended.
+    pub(crate) fn ended_at(&self) -> Option<Instant> {
+        self.shown().ended_at
+    }
+
+    /// Takes its place away: to give it back, or to the run that replaces this one.
+    pub(crate) fn take_permit(&self) -> Option<Permit> {
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Ends a run whose task never began, was aborted or died. Does nothing to one that has ended.
+    pub(crate) fn end(&self, reason: Reason, detail: &str, bus: &Bus) {
+        let mut shown = self.shown();
+        if shown.ended_at.is_some() {
+            return;
+        }
+        shown.ended_at = Some(Instant::now());
+        (shown.reason, shown.detail) = (Some(reason), detail.to_owned());
+        for leg in &mut shown.legs {
+            leg.phase = LegPhase::Ended;
+        }
+        drop(shown);
+        self.take_permit();
+        let from = self.phase.send_replace(Phase::Ended);
+        let to = Phase::Ended;
+        bus.emit(&self.id, EventKind::Phase { from, to, reason: Some(reason), detail: detail.to_owned() });
+    }
+
+    /// What is known of it now.
+    pub(crate) fn status(&self) -> StreamStatus {
+        let shown = self.shown();
+        let legs = self.spec.destinations.iter().zip(&self.counters).zip(&shown.legs);
+        let legs: Vec<_> = legs
+            .map(|((destination, counters), known)| LegStatus {
+                destination: destination.label(),
+                phase: known.phase,
+                reason: known.reason,
+                detail: known.detail.clone(),
+                attempts: known.attempts,
+                reconnects: known.reconnects,
+                bytes: counters.bytes.load(Relaxed),
+                acked_bytes: counters.acked.load(Relaxed),
+                packets: counters.packets.load(Relaxed),
+                late_ms: counters.late_ms.load(Relaxed),
+                max_late_ms: counters.max_late_ms.load(Relaxed),
+                skips: counters.skips.load(Relaxed),
+            })
+            .collect();
+        let (laps, silent_frames, trimmed_frames) = self.playhead.figures();
+        StreamStatus {
+            id: self.id.clone(),
+            user: self.spec.user.clone(),
+            phase: *self.phase.borrow(),
+            reason: shown.reason,
+            detail: shown.detail.clone(),
+            media_ms: self.playhead.media_ms(Instant::now()),
+            laps,
+            silent_frames,
+            trimmed_frames,
+            bytes: legs.iter().map(|leg| leg.bytes).sum(),
+            started_unix_ms: self.started_unix_ms,
+            legs,
+        }
+    }
+
+    /// Shows the state machine's state, then lets waiters see the phase.
+    fn show(&self, fsm: &Fsm) {
+        let mut shown = self.shown();
+        shown.reason = fsm.reason();
+        shown.detail = fsm.detail().to_owned();
+        for (shown, leg) in shown.legs.iter_mut().zip(fsm.legs()) {
+            *shown = ShownLeg {
+                phase: leg.phase,
+                reason: leg.reason,
+                detail: leg.detail.clone(),
+                attempts: leg.attempts,
+                reconnects: leg.reconnects,
+            };
+        }
+        let ended = fsm.phase() == Phase::Ended;
+        if ended {
+            shown.ended_at.get_or_insert_with(Instant::now);
+        }
+        drop(shown);
+        if ended {
+            // Before anyone hears of the end: who waited for it may start the next one at once.
+            self.take_permit();
+        }
+        self.phase.send_if_modified(|phase| std::mem::replace(phase, fsm.phase()) != fsm.phase());
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        // Whole at every instant, whatever panicked.
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Runs a stream until it has ended.
+///
+/// Cancel safe: dropping it aborts the connections.
+pub(crate) async fn supervise(run: Arc<Run>, opened: Arc<Opened>, services: Arc<Services>) {
+    let mut task = Supervisor::new(run, opened, services);
+    task.act(Input::Begin);
+    while !task.finished {
+        let happened = task.next().await;
+        task.act(happened);
+    }
+}
+
+struct Supervisor {
+    run: Arc<Run>,
+    services: Arc<Services>,
+    road: Arc<Road>,
+    fsm: Fsm,
+    began: Instant,
+    attempts: JoinSet<(usize, LegEnd)>,
+    signals: mpsc::UnboundedReceiver<Signal>,
+    wanted: watch::Receiver<Option<Reason>>,
+    hang_up: watch::Sender<bool>,
+    /// When each leg's delay is over.
+    due: Vec<Option<Instant>>,
+    finished: bool,
+}
+
+impl Supervisor {
+    fn new(run: Arc<Run>, opened: Arc<Opened>, services: Arc<Services>) -> Self {
+        let (reports, signals) = mpsc::unbounded_channel();
+        let road = Road {
+            id: run.id.clone(),
+            repeat: run.spec.source.repeat,
+            disk: services.disks.of(opened.device),
+            program: Program::new(&opened.index),
+            playhead: Arc::clone(&run.playhead),
+            dialer: Arc::clone(&services.dialer),
+            times: services.times,
+            signals: reports,
+            opened,
+        };
+        let legs = run.spec.destinations.len();
+        let seed =
+            run.id.as_str().bytes().fold(run.started_unix_ms, |seed, byte| {
+                seed.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte)
+            });
+        Self {
+            fsm: Fsm::new(legs, seed, services.times),
+            road: Arc::new(road),
+            began: Instant::now(),
+            attempts: JoinSet::new(),
+            signals,
+            wanted: run.stop.subscribe(),
+            hang_up: watch::Sender::new(false),
+            due: vec![None; legs],
+            finished: false,
+            run,
+            services,
+        }
+    }
+
+    /// Waits for the next thing that happens.
+    async fn next(&mut self) -> Input {
+        let next_due = self.due.iter().enumerate().filter_map(|(leg, due)| Some(((*due)?, leg))).min();
+        let stopping = *self.hang_up.borrow();
+        let timer = async {
+            match next_due {
+                Some((at, leg)) => {
+                    sleep_until(at).await;
+                    leg
+                }
+                None => pending().await,
+            }
+        };
+        // In this order: what a leg reported happened before its end.
+        tokio::select! {
+            biased;
+            wanted = self.wanted.wait_for(Option::is_some), if !stopping => {
+                Input::Stop(wanted.ok().and_then(|wanted| *wanted).unwrap_or(Reason::Stopped))
+            }
+            Some(signal) = self.signals.recv() => Input::Signal(signal.leg, signal.kind),
+            Some(ended) = self.attempts.join_next() => match ended {
+                Ok((leg, end)) => Input::Ended(leg, end),
+                Err(_) => Input::Stop(Reason::Internal),
+            },
+            leg = timer => Input::Due(leg),
+        }
+    }
+
+    /// Asks the state machine and does what it says.
+    fn act(&mut self, input: Input) {
+        if input == Input::Stop(Reason::Internal) {
+            // A leg's task died without a word: nothing of this stream can be trusted any more.
+            self.attempts.abort_all();
+            let detail = "a task of the stream died; please report it";
+            self.run.end(Reason::Internal, detail, &self.services.bus);
+            self.finished = true;
+            return;
+        }
+        if let Input::Due(leg) = input {
+            self.due[leg] = None;
+        }
+        let now = Instant::now();
+        let effects = self.fsm.handle(input, now - self.began);
+        self.run.show(&self.fsm);
+        for effect in effects {
+            match effect {
+                Effect::Dial(leg) => self.dial(leg),
+                Effect::Wait(leg, delay) => {
+                    let host = self.run.spec.destinations[leg].url.host();
+                    self.due[leg] = Some(self.services.gate.reserve(host, now + delay));
+                }
+                Effect::HangUp => {
+                    self.hang_up.send_replace(true);
+                    self.due.fill(None);
+                }
+                Effect::Leg(leg) => self.tell_leg(leg, now),
+                Effect::Phase(from) => self.tell_phase(from),
+                Effect::Finish => self.finished = true,
+            }
+        }
+    }
+
+    fn dial(&mut self, leg: usize) {
+        let attempt = Leg {
+            road: Arc::clone(&self.road),
+            destination: self.run.spec.destinations[leg].clone(),
+            counters: Arc::clone(&self.run.counters[leg]),
+            stop: self.hang_up.subscribe(),
+            was_live: self.fsm.legs()[leg].ever_live,
+        };
+        self.attempts.spawn(async move { (leg, attempt.run().await) });
+    }
+
+    fn tell_leg(&self, leg: usize, now: Instant) {
+        let state = &self.fsm.legs()[leg];
+        let retry_in = self.due[leg].map(|due| due.saturating_duration_since(now));
+        let kind = EventKind::Leg {
+            leg,
+            phase: state.phase,
+            reason: state.reason,
+            detail: state.detail.clone(),
+            retry_in_ms: retry_in.map(|delay| delay.as_millis() as u64),
+        };
+        self.services.bus.emit(&self.run.id, kind);
+    }
+
+    fn tell_phase(&self, from: Phase) {
+        let kind = EventKind::Phase {
+            from,
+            to: self.fsm.phase(),
+            reason: self.fsm.reason(),
+            detail: self.fsm.detail().to_owned(),
+        };
+        self.services.bus.emit(&self.run.id, kind);
+    }
+}

@@ -1,0 +1,9 @@
+//! Looks at the world before a stream starts: opens the source inside its jail and learns what is in it.
+
+mod look;
+mod open;
+mod shelf;
+
+pub use look::probe;
+pub(crate) use open::Root;
+pub(crate) use shelf::{Opened, Shelf, source_error};

@@ -1,0 +1,144 @@
+//! Open files and their indexes, shared by all streams that play them.
+
+use std::{
+    collections::HashMap,
+    fs::File,
+    os::unix::fs::MetadataExt,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
+
+use tokio::sync::{Semaphore, oneshot};
+
+use super::open::{OpenError, Root, open};
+use crate::{
+    error::{Error, ErrorKind},
+    media::{cursor, error::MediaError, index::Index},
+};
+
+/// Surveys under way at once. Each holds a thread for as long as its file system takes.
+const MAX_SURVEYS: usize = 64;
+
+/// A source that is open and understood.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    /// The open file: what happens to its name does not matter any more.
+    pub file: File,
+    /// Its length when it was opened, in bytes.
+    pub len: u64,
+    /// The device it is on: reads of one device share their threads.
+    pub device: u64,
+    /// What is in it.
+    pub index: Arc<Index>,
+}
+
+/// What makes a file the same file, unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Identity {
+    device: u64,
+    inode: u64,
+    len: u64,
+    changed: (i64, i64),
+}
+
+/// Keeps one open file and one index for each file in use.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    root: Option<Root>,
+    opened: Mutex<HashMap<Identity, Weak<Opened>>>,
+    surveys: Semaphore,
+}
+
+impl Shelf {
+    /// Creates an empty shelf; with a `root`, nothing outside it is ever opened.
+    pub(crate) fn new(root: Option<Root>) -> Arc<Self> {
+        Arc::new(Self { root, opened: Mutex::default(), surveys: Semaphore::new(MAX_SURVEYS) })
+    }
+
+    /// Opens and understands a file, or returns what another stream has open already.
+    ///
+    /// The work is done on a thread of its own, so that a dead network mount holds up nothing else. Cancel safe: the
+    /// thread finishes and its result is dropped.
+    ///
+    /// # Errors
+    /// `NotAllowed`, `SourceUnreadable`, `SourceInvalid`, `SourceUnsupported`; `TimedOut` after `patience`.
+    pub(crate) async fn survey(
+        self: &Arc<Self>,
+        path: &Path,
+        patience: Duration,
+    ) -> Result<Arc<Opened>, Error> {
+        let name = path.display().to_string();
+        let late = |_| {
+            let detail = format!("the file system did not answer within {} s", patience.as_secs());
+            Error::new(ErrorKind::TimedOut, &name, detail)
+        };
+        let survey = async {
+            let _place = self.surveys.acquire().await;
+            let (reply, answer) = oneshot::channel();
+            let (shelf, path) = (Arc::clone(self), path.to_owned());
+            std::thread::Builder::new()
+                .name("streambro-survey".to_owned())
+                .spawn(move || {
+                    let _ = reply.send(shelf.take(&path));
+                })
+                .map_err(|error| Error::new(ErrorKind::Host, "thread", error.to_string()))?;
+            let gone = |_| Error::new(ErrorKind::SourceInvalid, &name, "the survey died; please report it");
+            answer.await.map_err(gone)?
+        };
+        tokio::time::timeout(patience, survey).await.map_err(late)?
+    }
+
+    /// The blocking form of [`survey`](Self::survey).
+    pub(crate) fn take(&self, path: &Path) -> Result<Arc<Opened>, Error> {
+        let name = path.display().to_string();
+        let file = open_source(self.root.as_ref(), path, &name)?;
+        let facts = file.metadata().map_err(|error| source_error(&name, &error.into()))?;
+        let identity = Identity {
+            device: facts.dev(),
+            inode: facts.ino(),
+            len: facts.len(),
+            changed: (facts.mtime(), facts.mtime_nsec()),
+        };
+        if let Some(known) = self.find(&identity) {
+            return Ok(known);
+        }
+        let index = cursor::open(&file, identity.len).map_err(|error| source_error(&name, &error))?;
+        let opened = Opened { file, len: identity.len, device: identity.device, index: Arc::new(index) };
+        let opened = Arc::new(opened);
+        let mut shelf = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        shelf.retain(|_, opened| opened.strong_count() > 0);
+        // Two surveys of one file may have run side by side: the first one stays.
+        if let Some(known) = shelf.get(&identity).and_then(Weak::upgrade) {
+            return Ok(known);
+        }
+        shelf.insert(identity, Arc::downgrade(&opened));
+        Ok(opened)
+    }
+
+    fn find(&self, identity: &Identity) -> Option<Arc<Opened>> {
+        self.opened.lock().unwrap_or_else(PoisonError::into_inner).get(identity).and_then(Weak::upgrade)
+    }
+}
+
+/// Opens a file, with an error about `name`.
+pub(super) fn open_source(root: Option<&Root>, path: &Path, name: &str) -> Result<File, Error> {
+    open(root, path).map_err(|error| {
+        let kind = match &error {
+            OpenError::Outside => ErrorKind::NotAllowed,
+            OpenError::NotAFile(_) | OpenError::Empty => ErrorKind::SourceInvalid,
+            OpenError::Io(_) => ErrorKind::SourceUnreadable,
+        };
+        Error::new(kind, name, error.to_string())
+    })
+}
+
+/// A reader's error as an error about `name`.
+pub(crate) fn source_error(name: &str, error: &MediaError) -> Error {
+    let kind = match error {
+        MediaError::Io(_) => ErrorKind::SourceUnreadable,
+        MediaError::Unsupported(_) => ErrorKind::SourceUnsupported,
+        _ => ErrorKind::SourceInvalid,
+    };
+    Error::new(kind, name, error.to_string())
+}
