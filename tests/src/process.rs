@@ -82,7 +82,7 @@ pub fn installed(program: &str) -> bool {
 /// a process; plain `cargo test` runs them side by side in one. `name` is the test's full path within its binary,
 /// and the test returns at once when the answer is no:
 ///
-/// ```ignore
+/// ```text
 /// if !process::alone(concat!(module_path!(), "::holds_little")) { return; }
 /// ```
 ///
