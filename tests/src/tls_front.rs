@@ -124,3 +124,81 @@ async fn serve(client: TcpStream, acceptor: TlsAcceptor, upstream: SocketAddr, c
     };
     tokio::join!(up, down);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::certs::{self, Authority};
+    use crate::ffmpeg::{self, Clip};
+    use crate::nginx::Nginx;
+    use std::time::Duration;
+    use tokio_rustls::TlsConnector;
+    use tokio_rustls::rustls::crypto::ring;
+    use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+    use tokio_rustls::rustls::{ClientConfig, ProtocolVersion, RootCertStore};
+
+    fn client(authority: &Authority) -> TlsConnector {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_slice(authority.pem().as_bytes()).unwrap()).unwrap();
+        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        TlsConnector::from(Arc::new(config))
+    }
+
+    #[tokio::test]
+    async fn a_strict_client_trusts_the_good_one_only_and_sends_the_others_nothing() {
+        let authority = Authority::new();
+        let upstream = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = upstream.local_addr().unwrap();
+        for (name, identity, trusted) in [
+            ("good", authority.good(), true),
+            ("expired", authority.expired(), false),
+            ("wrong host", authority.wrong_host(), false),
+            ("self-signed", certs::self_signed(), false),
+            ("another authority's", Authority::new().good(), false),
+        ] {
+            for tls in [Tls::V12, Tls::Any] {
+                let front = TlsFront::start_with(&identity, tls, address).await;
+                let tcp = TcpStream::connect(front.address()).await.unwrap();
+                let host = ServerName::try_from("localhost").unwrap();
+                let connected = client(&authority).connect(host, tcp).await;
+                assert_eq!(connected.is_ok(), trusted, "{name} {tls:?}: {connected:?}");
+                let Ok(mut stream) = connected else {
+                    tokio::time::timeout(Duration::from_secs(5), async {
+                        while front.failed() == 0 {
+                            tokio::time::sleep(Duration::from_millis(5)).await;
+                        }
+                    })
+                    .await
+                    .unwrap_or_else(|_| panic!("{name} {tls:?}: the refusal is not noticed"));
+                    assert_eq!(front.plaintext(), 0, "{name} {tls:?}");
+                    continue;
+                };
+                let version =
+                    if tls == Tls::V12 { ProtocolVersion::TLSv1_2 } else { ProtocolVersion::TLSv1_3 };
+                assert_eq!(stream.get_ref().1.protocol_version(), Some(version));
+                stream.write_all(b"hello").await.unwrap();
+                let (mut server, _) = upstream.accept().await.unwrap();
+                let mut got = [0; 5];
+                server.read_exact(&mut got).await.unwrap();
+                assert_eq!((&got, front.plaintext()), (b"hello", 5));
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn ffmpeg_publishes_through_it_to_nginx() {
+        let nginx = Nginx::start().await;
+        let upstream = (Ipv4Addr::LOCALHOST, nginx.port()).into();
+        let front = TlsFront::start(&Authority::new().good(), upstream).await;
+        let clip = Clip::new().seconds(1.0).make().await;
+        let url = format!("{}/key", front.rtmps_url("localhost", "live"));
+        ffmpeg::run(&["-re", "-i", clip.to_str().unwrap(), "-c", "copy", "-f", "flv", &url]).await;
+        assert_eq!(nginx.settled("key", 1, Duration::from_secs(10)).await.len(), 1);
+        assert!(front.plaintext() > 3073 && front.handshakes() == 1);
+    }
+}
