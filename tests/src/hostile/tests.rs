@@ -58,3 +58,35 @@ async fn pings_without_end_are_answered_by_ffmpeg() {
     let _ffmpeg = publish(&hostile, true).await;
     hostile.until(Duration::from_secs(10), |v| v.first().is_some_and(|v| v.pongs > 100)).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_attack_comes_at_its_stage() {
+    let stages = [Stage::Accepted, Stage::Handshaken, Stage::Connected, Stage::Created, Stage::Published];
+    let attacks = [
+        Attack::ChunkSize(0),
+        Attack::ChunkSize(0xFF_FFFF),
+        Attack::HugeMessages,
+        Attack::HugeAmf,
+        Attack::DeepAmf(10_000),
+        Attack::AckStorm,
+        Attack::WindowOfOne,
+        Attack::OneByteASecond,
+        Attack::Silent,
+        Attack::Close,
+        Attack::Reset,
+        Attack::Noise,
+    ];
+    for (i, attack) in attacks.into_iter().enumerate() {
+        // Every attack at the last stage, and at one of the others in turn.
+        for stage in [Stage::Published, stages[i % 4]] {
+            let hostile = Hostile::start(attack, stage).await;
+            let mut ffmpeg = publish(&hostile, true).await;
+            let visits = hostile
+                .until(Duration::from_secs(20), |v| v.first().is_some_and(|v| v.attacked_after.is_some()))
+                .await;
+            assert_eq!(visits[0].publish_stream.is_some(), stage == Stage::Published, "{attack:?} {stage:?}");
+            ffmpeg.kill();
+            hostile.until(Duration::from_secs(20), |v| v[0].closed_after.is_some()).await;
+        }
+    }
+}
