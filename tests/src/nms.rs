@@ -190,7 +190,7 @@ mod tests {
         }
         let nms = Nms::start_tls(&Authority::new().good()).await;
         let clip = Clip::new().seconds(2.0).make().await;
-        for (key, url) in [("plain", nms.rtmp_url("live")), ("tls", nms.rtmps_url("localhost", "live"))] {
+        for (key, url) in [("plain", nms.rtmp_url("live")), ("tls", nms.rtmps_url("127.0.0.1", "live"))] {
             let url = format!("{url}/{key}");
             ffmpeg::run(&["-re", "-i", clip.to_str().unwrap(), "-c", "copy", "-f", "flv", &url]).await;
             let files = nms.settled(key, 1, Duration::from_secs(15)).await;

@@ -196,7 +196,7 @@ mod tests {
         let upstream = (Ipv4Addr::LOCALHOST, nginx.port()).into();
         let front = TlsFront::start(&Authority::new().good(), upstream).await;
         let clip = Clip::new().seconds(1.0).make().await;
-        let url = format!("{}/key", front.rtmps_url("localhost", "live"));
+        let url = format!("{}/key", front.rtmps_url("127.0.0.1", "live"));
         ffmpeg::run(&["-re", "-i", clip.to_str().unwrap(), "-c", "copy", "-f", "flv", &url]).await;
         assert_eq!(nginx.settled("key", 1, Duration::from_secs(10)).await.len(), 1);
         assert!(front.plaintext() > 3073 && front.handshakes() == 1);
