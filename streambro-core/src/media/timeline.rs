@@ -136,10 +136,9 @@ impl Timeline {
             // Priming is pre-roll: make room for it, so that no time stamp is negative.
             let audio_start = audio.map_or(0, |track| self.presented(track.first_dts, track.timescale));
             self.start -= audio_start.min(0);
-            self.audio_end = match audio {
-                Some(track) if audio_start < 0 => self.presented(track.first_dts, track.timescale),
-                _ => self.start + self.delay,
-            };
+            let begin = self.start + self.delay;
+            self.audio_end =
+                audio.map_or(begin, |track| self.presented(track.first_dts, track.timescale).min(begin));
         }
     }
 
@@ -445,6 +444,16 @@ mod tests {
         let second = of(Track::Audio, &play(&mut timeline, &film));
         assert_eq!(second.len(), 94);
         assert_eq!(timeline.corrections().trimmed, 2);
+    }
+
+    #[test]
+    fn priming_under_reordered_pictures_is_kept_too() {
+        let mut timeline = Timeline::new(SILENCE);
+        let film = film(&Shape { video: Some((30, 1, 60, 2)), audio: Some((1_024, 95)) });
+        let packets = play(&mut timeline, &film);
+        assert_eq!(of(Track::Audio, &packets).len(), 95);
+        assert_eq!(of(Track::Audio, &packets)[0].dts, 45);
+        assert_eq!(timeline.corrections(), Corrections::default());
     }
 
     #[test]

@@ -270,7 +270,7 @@ impl Pump {
             if self.fetching.is_some() {
                 match self.reader.poll_fetch(context) {
                     Poll::Ready(fetched) => {
-                        fetched.map_err(|error| LegEnd::from(TransmitError::Source(error)))?
+                        fetched.map_err(|error| LegEnd::from(TransmitError::Source(error)))?;
                     }
                     Poll::Pending if self.publisher.output().is_empty() => return Ok(()),
                     Poll::Pending => {}

@@ -206,9 +206,14 @@ mod tests {
 
     #[test]
     fn the_application_is_kept_byte_for_byte() {
-        for app in ["live/", "live//x", "a%2Fb", "Live2?b=%41&c=d/e?f", "x/../y", "ünï"] {
+        for app in ["live", "live//x", "a%2Fb", "Live2?b=%41&c=d/e?f", "x/../y", "ünï"] {
             assert_eq!(parse(&format!("rtmp://h/{app}")).app(), app);
         }
+    }
+
+    #[test]
+    fn a_slash_at_the_end_is_habit() {
+        assert_eq!(parse("rtmp://h/app/"), parse("rtmp://h/app"));
     }
 
     #[test]
@@ -267,7 +272,7 @@ mod tests {
         #[test]
         fn a_url_survives_its_own_text(
             host in "[a-zA-Z][a-zA-Z0-9-]{0,8}(\\.[a-z]{2,4})?", port in prop::option::of(1u16..),
-            tls in any::<bool>(), app in "[!-\"$-.0->@-~][!-\"$-~é]{0,30}",
+            tls in any::<bool>(), app in "[!-\"$-.0->@-~][!-\"$-~é]{0,30}[!-\"$-.0-~]",
         ) {
             let scheme = if tls { "rtmps" } else { "rtmp" };
             let port = port.map_or(String::new(), |port| format!(":{port}"));
