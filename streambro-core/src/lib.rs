@@ -63,12 +63,10 @@ pub use media::probe::{AudioInfo, Container, MediaInfo, VideoInfo};
 pub use publish::Resolver;
 pub use secret::Secret;
 pub use session::{RemuxReport, remux};
-#[cfg(feature = "test-hooks")]
-pub use spec::Times;
 pub use spec::{
     AllowRule, Destination, DestinationPolicy, Repeat, Source, StreamId, StreamSpec, Trust, Video,
 };
 #[doc(hidden)]
-pub use spec::{IngestUrl, UrlError};
+pub use spec::{IngestUrl, Times, UrlError};
 pub use status::{LegPhase, LegStatus, Phase, Reason, StreamStatus};
 pub use survey::probe;

@@ -9,5 +9,5 @@ mod url;
 pub use destination::{Destination, Trust};
 pub use policy::{AllowRule, DestinationPolicy};
 pub use stream::{Repeat, Source, StreamId, StreamSpec, Video};
-pub(crate) use times::Times;
+pub use times::Times;
 pub use url::{IngestUrl, UrlError};

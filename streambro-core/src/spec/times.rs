@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How long streambro waits for what. One table for the whole library (DESIGN 4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub(crate) struct Times {
+pub struct Times {
     /// Name resolution and TCP together.
     pub connect: Duration,
     /// TLS and RTMP together, until publishing is accepted.
