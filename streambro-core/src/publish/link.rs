@@ -54,6 +54,11 @@ impl Link {
         }
     }
 
+    /// Waits until the socket takes bytes again.
+    pub(crate) fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.counted().tcp.poll_write_ready(context)
+    }
+
     /// Passes on what TLS holds back; plain sockets hold nothing.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
@@ -95,9 +100,9 @@ impl Link {
         }
     }
 
-    /// Drops the connection and what the kernel still holds for it. Closing alone would keep the queue of a dead peer
-    /// in kernel memory for minutes.
-    pub(crate) fn abort(self) {
+    /// Lets the kernel drop what it still holds for the connection once that is closed: the queue of a dead peer would
+    /// stay in kernel memory for minutes.
+    pub(crate) fn abort(&self) {
         let _ = socket2::SockRef::from(&self.counted().tcp).set_linger(Some(std::time::Duration::ZERO));
     }
 

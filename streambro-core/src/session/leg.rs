@@ -208,10 +208,14 @@ impl Leg {
                 end
             }
             Reason::PeerClosed if early => {
+                pump.link.abort();
                 let detail = format!("{}, within a second of publishing: check the key", end.detail);
                 LegEnd::new(Reason::RejectedEarly, detail)
             }
-            _ => end,
+            _ => {
+                pump.link.abort();
+                end
+            }
         }
     }
 }

@@ -65,7 +65,10 @@ pub(super) struct Pump {
     /// The stream's time that is 0 for this connection.
     base: Option<u64>,
     first_timestamp: u32,
+    /// Since when bytes are missing that a disk must bring.
     fetching: Option<Instant>,
+    /// The socket took less than there was.
+    blocked: bool,
     source_ended: bool,
     rotating: bool,
     records: u64,
@@ -74,7 +77,6 @@ pub(super) struct Pump {
 
 /// What is known of the connection's success.
 struct Health {
-    /// Bytes the socket must have had acknowledged for the first keyframe to have arrived.
     first_key: FirstKey,
     live: bool,
     lagging: bool,
@@ -83,10 +85,12 @@ struct Health {
     sampled_at: Instant,
 }
 
+/// How far the first keyframe is on its way to the peer.
 #[derive(Clone, Copy)]
 enum FirstKey {
     Unsent,
     Sent,
+    /// It has arrived when the peer's TCP has acknowledged so many bytes.
     WrittenUpTo(u64),
     Arrived(Instant),
 }
@@ -123,6 +127,7 @@ impl Pump {
             base: None,
             first_timestamp,
             fetching: None,
+            blocked: false,
             source_ended: false,
             rotating: false,
             records: 0,
@@ -186,7 +191,7 @@ impl Pump {
             self.grid += tick;
         }
         self.timer.as_mut().reset(self.grid);
-        let media = self.road.playhead.media_ms(now);
+        let mut media = self.road.playhead.media_ms(now);
         self.watch(media, now)?;
         if self.source_ended && self.outbox.is_empty() && media >= self.feed.lap_end_ms() {
             return Err(LegEnd::new(Reason::Finished, "the source has played to its end"));
@@ -198,6 +203,7 @@ impl Pump {
             let lag = media.saturating_sub(self.sent_until);
             if lag > self.road.times.give_up_lag.as_millis() as u64 {
                 self.give_up(media, now);
+                media = self.road.playhead.media_ms(now);
             }
             let tick_ms = tick.as_millis() as u64;
             let ahead = (tick * CATCH_UP_TENTHS / 10).as_millis() as u64;
@@ -220,7 +226,7 @@ impl Pump {
     /// Watches for life, arrival and lag.
     fn watch(&mut self, media: u64, now: Instant) -> Result<(), LegEnd> {
         let health = &mut self.health;
-        if now >= health.sampled_at + SAMPLE || matches!(health.first_key, FirstKey::WrittenUpTo(_)) {
+        if now >= health.sampled_at + SAMPLE || !health.live {
             health.sampled_at = now;
             let progress = self.link.progress();
             self.counters.acked.store(progress.acknowledged, Relaxed);
@@ -229,14 +235,10 @@ impl Pump {
                 health.acknowledged = progress.acknowledged;
                 health.progress_at = now;
             }
-            match health.first_key {
-                FirstKey::Sent if self.outbox.is_empty() => {
-                    health.first_key = FirstKey::WrittenUpTo(progress.written);
-                }
-                FirstKey::WrittenUpTo(bytes) if progress.acknowledged >= bytes => {
-                    health.first_key = FirstKey::Arrived(now);
-                }
-                _ => {}
+            if let FirstKey::WrittenUpTo(bytes) = health.first_key
+                && progress.acknowledged >= bytes
+            {
+                health.first_key = FirstKey::Arrived(now);
             }
         }
         let bound = self.road.times.no_progress;
@@ -266,29 +268,42 @@ impl Pump {
 
     /// Places and sends what is wanted, as far as disk and socket go along.
     fn send(&mut self, context: &mut Context<'_>) -> Result<(), LegEnd> {
+        if self.blocked && self.link.poll_writable(context).is_pending() {
+            return Ok(());
+        }
         for _ in 0..MAX_ROUNDS {
-            if self.fetching.is_some() {
-                match self.reader.poll_fetch(context) {
-                    Poll::Ready(fetched) => {
-                        fetched.map_err(|error| LegEnd::from(TransmitError::Source(error)))?;
-                    }
-                    Poll::Pending if self.publisher.output().is_empty() => return Ok(()),
-                    Poll::Pending => {}
-                }
+            let on_the_way = self.poll_disk(context)?;
+            if !on_the_way {
+                self.fill()?;
             }
-            self.fill()?;
-            match self.transmit(context)? {
-                Transfer::Done if self.sent_until >= self.goal || self.rotating => {
-                    self.reader.rest();
-                    return Ok(());
-                }
-                Transfer::Done => {}
-                Transfer::Blocked => return Ok(()),
-                Transfer::Fetching => {}
+            let transfer = self.transmit(context)?;
+            self.blocked = transfer == Transfer::Blocked;
+            if self.blocked || on_the_way {
+                return Ok(());
+            }
+            let satisfied = self.sent_until >= self.goal || self.rotating;
+            if transfer == Transfer::Done && satisfied && self.fetching.is_none() {
+                self.reader.rest();
+                return Ok(());
             }
         }
         context.waker().wake_by_ref();
         Ok(())
+    }
+
+    /// Whether bytes are on the way from the disk.
+    fn poll_disk(&mut self, context: &mut Context<'_>) -> Result<bool, LegEnd> {
+        if self.fetching.is_none() {
+            return Ok(false);
+        }
+        match self.reader.poll_fetch(context) {
+            Poll::Pending => Ok(true),
+            Poll::Ready(Ok(())) => {
+                self.fetching = None;
+                Ok(false)
+            }
+            Poll::Ready(Err(error)) => Err(TransmitError::Source(error).into()),
+        }
     }
 
     /// Places what is wanted next, once what was placed before is out.
@@ -312,11 +327,9 @@ impl Pump {
                 }
                 Err(error) if error.would_block() => {
                     self.fetching.get_or_insert_with(Instant::now);
-                    return Ok(());
                 }
                 Err(error) => return Err(error.into()),
             }
-            self.fetching = None;
             Ok(())
         })
     }
@@ -385,9 +398,11 @@ impl Pump {
             Err(error) => return Err(error.into()),
         };
         counters.bytes.fetch_add(sent.bytes, Relaxed);
-        self.fetching = None;
         if let Poll::Ready(Err(error)) = self.link.poll_flush(context) {
             return Err(LegEnd::network(&error));
+        }
+        if matches!(self.health.first_key, FirstKey::Sent) {
+            self.health.first_key = FirstKey::WrittenUpTo(self.link.progress().written);
         }
         Ok(if sent.all { Transfer::Done } else { Transfer::Blocked })
     }
@@ -399,6 +414,7 @@ impl Drop for Pump {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Transfer {
     Done,
     Blocked,
