@@ -59,6 +59,8 @@ pub mod rtmp;
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, EventKind, Subscription};
 pub use manager::{Builder, Stream, StreamManager};
+pub use media::error::Unsupported;
+pub use media::packet::Track;
 pub use media::probe::{AudioInfo, Container, MediaInfo, VideoInfo};
 pub use publish::Resolver;
 pub use secret::Secret;
@@ -69,4 +71,4 @@ pub use spec::{
 #[doc(hidden)]
 pub use spec::{IngestUrl, Times, UrlError};
 pub use status::{LegPhase, LegStatus, Phase, Reason, StreamStatus};
-pub use survey::probe;
+pub use survey::{Probe, probe};

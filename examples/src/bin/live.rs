@@ -95,8 +95,9 @@ async fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
 
 /// Says what will be played.
 fn describe(file: &PathBuf) -> Result<(), Error> {
-    let info = probe(file)?;
+    let found = probe(file)?;
     println!("playing  {}", file.display());
+    let Some(info) = &found.info else { return Ok(()) };
     if let Some(video) = &info.video {
         let (width, height, rate) = (video.width, video.height, video.frame_rate);
         let (mean, peak) = (video.bitrate / 1_000, video.peak_bitrate / 1_000);

@@ -2,6 +2,8 @@
 
 use std::io;
 
+use serde::Serialize;
+
 use super::packet::Track;
 
 /// What stopped a reader.
@@ -42,7 +44,8 @@ fn list(reasons: &[Unsupported]) -> String {
 }
 
 /// A reason why a file cannot be copied natively.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
+#[serde(rename_all = "snake_case", tag = "reason", content = "what")]
 #[non_exhaustive]
 pub enum Unsupported {
     /// Neither MP4 nor FLV.

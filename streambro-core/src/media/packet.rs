@@ -1,7 +1,10 @@
 //! Descriptors of media: where a frame lies and when it is due, never its bytes.
 
+use serde::Serialize;
+
 /// The kind of a track. A stream has at most one of each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Track {
     /// H.264.
     Video,

@@ -260,8 +260,8 @@ impl Meter {
     /// The end of the last sample in decode order; with reordering that is also about when the last picture ends.
     fn end_ms(&self) -> u64 {
         let (Some(first), Some(last)) = (self.first, self.last) else { return 0 };
-        let shown = first.pts.max(0).saturating_sub(first.dts);
-        let end = last.dts.saturating_add(last.duration.into()).saturating_add(shown.max(0));
+        let reordering = first.pts.saturating_sub(first.dts);
+        let end = last.dts.saturating_add(last.duration.into()).saturating_add(reordering.max(0));
         self.ms(u64::try_from(end).unwrap_or(0))
     }
 

@@ -2,23 +2,79 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use super::shelf::{open_source, source_error};
 use crate::{
     error::Result,
-    media::probe::{self, MediaInfo},
+    media::{
+        error::{MediaError, Unsupported},
+        probe::{self, MediaInfo},
+    },
 };
 
-/// Reports what is in a file: tracks, codec parameters, duration, keyframe intervals, bitrates.
+/// What is in a file, and whether it can go out as it is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Probe {
+    /// Tracks, codec parameters, durations, rates. `None` when an obstacle is in the way of knowing.
+    pub info: Option<MediaInfo>,
+    /// Every reason why the file cannot be copied natively. Empty: it can.
+    pub obstacles: Vec<Unsupported>,
+}
+
+impl Probe {
+    /// Whether the native engine can copy the file.
+    pub fn is_native(&self) -> bool {
+        self.obstacles.is_empty()
+    }
+}
+
+/// Reports what is in an MP4 or FLV file, and whether it can go out as it is.
 ///
 /// Reads every table of the file, but no more of its media than the first picture; a film of ten hours takes a fraction
 /// of a second and no more memory than a short one. Blocks for as long as the file system does.
 ///
 /// # Errors
-/// `SourceUnreadable`, `SourceInvalid`; `SourceUnsupported` with every reason why the file cannot be copied natively.
-pub fn probe(path: impl AsRef<Path>) -> Result<MediaInfo> {
+/// `SourceUnreadable`; `SourceInvalid` when the file breaks the rules of its format; `SourceUnsupported` when it is
+/// neither MP4 nor FLV.
+pub fn probe(path: impl AsRef<Path>) -> Result<Probe> {
     let path = path.as_ref();
     let name = path.display().to_string();
     let file = open_source(None, path, &name)?;
     let len = file.metadata().map_err(|error| source_error(&name, &error.into()))?.len();
-    probe::probe(&file, len).map_err(|error| source_error(&name, &error))
+    match probe::probe(&file, len) {
+        Ok(info) => {
+            let first_is_idr = info.video.as_ref().and_then(|video| video.first_is_idr);
+            let obstacles =
+                if first_is_idr == Some(false) { vec![Unsupported::FirstPicture] } else { vec![] };
+            Ok(Probe { info: Some(info), obstacles })
+        }
+        Err(MediaError::Unsupported(obstacles)) if obstacles != [Unsupported::Container] => {
+            Ok(Probe { info: None, obstacles })
+        }
+        Err(error) => Err(source_error(&name, &error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    #[test]
+    fn the_bundled_clip_is_native() {
+        let clip = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/media/clip.mp4");
+        let found = probe(clip).unwrap();
+        assert!(found.is_native());
+        let info = found.info.unwrap();
+        assert_eq!((info.duration_ms, info.video.unwrap().first_is_idr), (8_000, Some(true)));
+    }
+
+    #[test]
+    fn what_is_no_media_is_an_error_about_the_file() {
+        let error = probe(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).unwrap_err();
+        assert_eq!(error.kind, ErrorKind::SourceUnsupported);
+        assert!(error.subject.ends_with("Cargo.toml"), "{error}");
+    }
 }

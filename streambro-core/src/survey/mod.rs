@@ -4,6 +4,6 @@ mod look;
 mod open;
 mod shelf;
 
-pub use look::probe;
+pub use look::{Probe, probe};
 pub(crate) use open::Root;
 pub(crate) use shelf::{Opened, Shelf, source_error};
