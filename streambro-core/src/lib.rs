@@ -70,5 +70,5 @@ pub use spec::{
 };
 #[doc(hidden)]
 pub use spec::{IngestUrl, Times, UrlError};
-pub use status::{LegPhase, LegStatus, Phase, Reason, StreamStatus};
+pub use status::{Lateness, LegPhase, LegStatus, Phase, Reason, StreamStatus};
 pub use survey::{Probe, probe};

@@ -26,7 +26,7 @@ use crate::{
     },
     source::Disk,
     spec::{Destination, Repeat, StreamId, Times},
-    status::Reason,
+    status::{LatenessCounter, Reason},
     survey::Opened,
 };
 
@@ -97,6 +97,8 @@ pub(crate) struct LegCounters {
     pub late_ms: AtomicU64,
     /// How late the latest-ever packet of this connection was.
     pub max_late_ms: AtomicU64,
+    /// How punctual the packets of this connection were.
+    pub lateness: LatenessCounter,
     /// Times that lag was given up.
     pub skips: AtomicU64,
 }

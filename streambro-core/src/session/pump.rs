@@ -110,6 +110,7 @@ impl Pump {
         let entry = road.playhead.join(&mut feed, now);
         let at = feed.last_key().dts();
         counters.max_late_ms.store(0, Relaxed);
+        counters.lateness.reset();
         Self {
             link,
             publisher,
@@ -380,6 +381,7 @@ impl Pump {
         let sent = outbox.transmit(publisher, reader, write, |sent| {
             packets += 1;
             late = late.max(Some(media.saturating_sub(sent.dts)));
+            counters.lateness.count(media as i64 - sent.dts as i64);
             if sent.key && matches!(health.first_key, FirstKey::Unsent) {
                 health.first_key = FirstKey::Sent;
             }

@@ -158,6 +158,7 @@ impl Run {
                 packets: counters.packets.load(Relaxed),
                 late_ms: counters.late_ms.load(Relaxed),
                 max_late_ms: counters.max_late_ms.load(Relaxed),
+                lateness: counters.lateness.read(),
                 skips: counters.skips.load(Relaxed),
             })
             .collect();

@@ -1,6 +1,11 @@
 //! What is: phases, reasons and figures, as data.
 
+mod lateness;
+
 use serde::Serialize;
+
+pub use lateness::Lateness;
+pub(crate) use lateness::LatenessCounter;
 
 use crate::spec::StreamId;
 
@@ -171,6 +176,8 @@ pub struct LegStatus {
     pub late_ms: u64,
     /// The latest a packet of this connection ever was, in milliseconds.
     pub max_late_ms: u64,
+    /// How punctual the packets of this connection were.
+    pub lateness: Lateness,
     /// Times that lag was given up: the clock moved, or content was skipped to a keyframe.
     pub skips: u64,
 }
