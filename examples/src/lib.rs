@@ -1,4 +1,5 @@
 //! What the example programs share.
 
+pub mod density;
 pub mod memory;
 pub mod receiver;
