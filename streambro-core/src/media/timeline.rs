@@ -15,10 +15,6 @@ use super::{
     packet::{Content, Packet, Sample, Track},
 };
 
-/// How far real audio may lag behind video in a file's own order before the hole counts as missing audio. FLV files
-/// are interleaved by their writer and are off by some frames.
-const INTERLEAVE_SLACK_MS: i128 = 1_000;
-
 /// Units per second beyond which exactness is given up for picoseconds, rounded once per sample and once per joint.
 const MAX_UNIT: i128 = 1 << 62;
 const PICOS: i128 = 1_000_000_000_000;
@@ -77,6 +73,8 @@ struct Item {
     /// The item's presentation time that falls on `start + delay`.
     origin: i128,
     joint: bool,
+    /// Nothing follows: there is no joint at its end.
+    last: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -93,7 +91,7 @@ impl Timeline {
             start: 0,
             delay: 0,
             length: 0,
-            item: Item { video: None, audio: None, origin: 0, joint: false },
+            item: Item { video: None, audio: None, origin: 0, joint: false, last: false },
             audio_end: 0,
             silence,
             first_item: true,
@@ -131,6 +129,7 @@ impl Timeline {
             audio: audio.map(|track| Axis { timescale: track.timescale, first_dts: track.first_dts }),
             origin,
             joint: !self.first_item,
+            last: false,
         };
         if self.first_item {
             // Priming is pre-roll: make room for it, so that no time stamp is negative.
@@ -140,6 +139,11 @@ impl Timeline {
             self.audio_end =
                 audio.map_or(begin, |track| self.presented(track.first_dts, track.timescale).min(begin));
         }
+    }
+
+    /// Declares that nothing follows the current item: sound that reaches over its end is kept.
+    pub fn last(&mut self) {
+        self.item.last = true;
     }
 
     /// Ends the current item. The next sample must follow a [`begin`](Self::begin).
@@ -167,13 +171,13 @@ impl Timeline {
         self.floor_ms(units).max(0).unsigned_abs()
     }
 
-    /// Fills with silence what no audio of this item can fill any more, up to `until_ms`.
+    /// Fills with silence what no audio of this item can fill any more, up to `until_ms`: no sample that was not placed
+    /// yet may be due before.
     ///
     /// This is what keeps an audio track alive under a picture that does not change for minutes.
     pub fn fill(&mut self, until_ms: u64, out: &mut Vec<Packet>) {
         let until = i128::from(until_ms).min(i128::from(u32::MAX) * 1_000) * self.unit / 1_000;
-        let until = until.min(self.start + self.delay + self.length);
-        self.fill_until(until - self.slack(), out);
+        self.fill_until(until.min(self.start + self.delay + self.length), out);
     }
 
     /// What has been trimmed, filled and raised so far.
@@ -190,7 +194,8 @@ impl Timeline {
         let Some(axis) = self.item.video else { return };
         let dts = self.start + self.units(sample.dts.saturating_sub(axis.first_dts), axis.timescale);
         let pts = self.presented(sample.pts, axis.timescale);
-        self.fill_until(dts - self.slack(), out);
+        // Samples come in the order of their decode times, so no audio can come that is due before this.
+        self.fill_until(dts, out);
         let dts_ms = self.monotonic(Track::Video, self.floor_ms(dts));
         let cts = (self.floor_ms(pts) - dts_ms).clamp(0, MAX_CTS);
         out.push(Packet {
@@ -212,7 +217,7 @@ impl Timeline {
         let item_begin = self.start + self.delay;
         let priming = !self.first_item && middle < item_begin;
         let taken = middle < self.audio_end;
-        let beyond = middle >= item_begin + self.length;
+        let beyond = !self.item.last && middle >= item_begin + self.length;
         if priming || taken || beyond {
             self.corrections.trimmed += 1;
             return;
@@ -249,10 +254,6 @@ impl Timeline {
                 content: Content::Silence,
             });
         }
-    }
-
-    fn slack(&self) -> i128 {
-        if self.item.audio.is_some() { INTERLEAVE_SLACK_MS * self.unit / 1_000 } else { 0 }
     }
 
     /// Where a presentation time of the item lies on the stream's clock.
@@ -466,6 +467,37 @@ mod tests {
         let audio = of(Track::Audio, &packets);
         assert!(audio.windows(2).all(|pair| pair[1].dts - pair[0].dts < 44), "a hole of over two frames");
         assert!(timeline.corrections().silence > 80);
+    }
+
+    #[test]
+    fn silence_is_not_late() {
+        let mut timeline = Timeline::new(SILENCE);
+        let film = film(&Shape { video: Some((25, 1, 75, 2)), audio: Some((0, 47)) });
+        let mut packets = play(&mut timeline, &film);
+        timeline.fill(u64::MAX, &mut packets);
+        let mut due = 0;
+        for packet in &packets {
+            due = due.max(packet.dts);
+            assert!(packet.dts + 44 >= due, "{packet:?} comes after {due} ms");
+        }
+        // 3 s from the first picture on, which is shown at 80 ms.
+        let end = of(Track::Audio, &packets).last().unwrap().dts;
+        assert!((3_037..=3_080).contains(&end), "{end}");
+    }
+
+    #[test]
+    fn sound_that_runs_over_is_kept_where_nothing_follows() {
+        let mut timeline = Timeline::new(SILENCE);
+        let film = film(&Shape { video: Some((25, 1, 50, 0)), audio: Some((0, 300)) });
+        let cut = play(&mut timeline, &film);
+        let mut out = vec![];
+        timeline.begin(&film.index);
+        timeline.last();
+        for sample in &film.samples {
+            timeline.place(sample, &mut out);
+        }
+        assert_eq!((of(Track::Audio, &cut).len(), of(Track::Audio, &out).len()), (94, 300));
+        assert_eq!(timeline.corrections(), Corrections { trimmed: 206, ..Corrections::default() });
     }
 
     #[test]

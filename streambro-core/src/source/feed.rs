@@ -70,6 +70,9 @@ impl Feed {
         let mut timeline = Timeline::new(silence_of(index));
         timeline.begin(index);
         let laps = Laps { left: repeat.laps(), done: 0 };
+        if laps.left == Some(1) {
+            timeline.last();
+        }
         let last_key = FeedMark { cursor: cursor.mark(), timeline, laps, dts: 0 };
         Self { index: Arc::clone(index), cursor, timeline, laps, last_key, ended: false }
     }
@@ -94,7 +97,9 @@ impl Feed {
                     self.timeline.fill(until_ms, out);
                     return Ok(Fill::Filled);
                 }
-                self.timeline.fill(self.timeline.item_end_ms(), out);
+                // Where nothing follows, until the last picture has gone; else until the first of the next lap.
+                let end = if self.laps.left == Some(1) { u64::MAX } else { self.timeline.item_end_ms() };
+                self.timeline.fill(end, out);
                 self.next_lap();
                 continue;
             };
@@ -156,6 +161,9 @@ impl Feed {
         self.laps.done += 1;
         self.cursor.restart();
         self.timeline.begin(&self.index);
+        if self.laps.left == Some(1) {
+            self.timeline.last();
+        }
     }
 }
 
