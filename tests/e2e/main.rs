@@ -1,1 +1,4 @@
 //! End-to-end tests against real servers.
+
+mod inputs;
+mod matrix;

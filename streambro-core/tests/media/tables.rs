@@ -60,9 +60,17 @@ fn several_descriptions() {
     let tables = with(four_pictures(), b"stsc", table(b"stsc", 0, &[&[1, 2, 2], &[2, 2, 1]]));
     let tables = with(tables, b"stco", table(b"stco", 0, &[&[DATA], &[DATA + 120]]));
     let mut trak = Trak::video(tables);
-    trak.entries.push(avc1());
-    let all = samples(&file(&picture_data(), &[trak]));
-    assert_eq!(all.iter().map(|sample| sample.config).collect::<Vec<_>>(), [1, 1, 0, 0]);
+    let configs = |trak: Trak| {
+        samples(&file(&picture_data(), &[trak])).iter().map(|sample| sample.config).collect::<Vec<_>>()
+    };
+    let mut equal = trak.clone();
+    equal.entries.push(avc1());
+    assert_eq!(configs(equal), [0; 4]);
+    // The same but for the last byte of its picture parameter set.
+    let mut other = avc1();
+    *other.last_mut().unwrap() ^= 1;
+    trak.entries.push(other);
+    assert_eq!(configs(trak), [1, 1, 0, 0]);
     let bad = with(four_pictures(), b"stsc", table(b"stsc", 0, &[&[1, 4, 7]]));
     let file = file(&picture_data(), &[Trak::video(bad)]);
     assert!(matches!(open(&file[..], file.len() as u64), Err(MediaError::Malformed { .. })));

@@ -10,8 +10,8 @@ use crate::media::read::ReadAt;
 #[derive(Debug)]
 pub(crate) struct Lane {
     pub(crate) track: Track,
-    /// How many decoder configurations there are.
-    pub(crate) configs: u16,
+    /// The decoder configuration of each sample description; equal ones share one.
+    pub(crate) descriptions: Box<[u16]>,
     /// What is added to the time of the media.
     pub(crate) shift: i64,
     pub(crate) tables: Tables,
@@ -65,8 +65,8 @@ impl Lane {
         let broken = |what| MediaError::Malformed { what, offset: raw.offset };
         let dts = raw.dts.checked_add(self.shift).ok_or_else(|| broken("a time is out of range"))?;
         // Numbered from 1; some write 0 for the only one.
-        let config =
-            u16::try_from(raw.description.saturating_sub(1)).ok().filter(|&config| config < self.configs);
+        let description = usize::try_from(raw.description.saturating_sub(1)).unwrap_or(usize::MAX);
+        let config = self.descriptions.get(description).copied();
         Ok(Sample {
             track: self.track,
             key: raw.key || self.track == Track::Audio,

@@ -72,11 +72,25 @@ struct Movie {
     traks: Vec<Trak>,
 }
 
-/// A track that plays, with its configurations.
+/// A track that plays, with the configuration of each of its descriptions.
 struct Chosen<'a, C> {
     trak: &'a Trak,
     track: Track,
     configs: Vec<C>,
+}
+
+/// Each configuration once, and which one each description has.
+fn once<C: PartialEq>(described: Vec<C>) -> (Vec<C>, Box<[u16]>) {
+    let mut configs: Vec<C> = Vec::new();
+    let mut descriptions = Vec::with_capacity(described.len());
+    for config in described {
+        let known = configs.iter().position(|known| *known == config).unwrap_or_else(|| {
+            configs.push(config);
+            configs.len() - 1
+        });
+        descriptions.push(u16::try_from(known).unwrap_or(u16::MAX));
+    }
+    (configs, descriptions.into())
 }
 
 impl Movie {
@@ -162,7 +176,7 @@ impl Movie {
     }
 
     /// Walks the tables and fragments of a track. `None` when it has no samples.
-    fn lane<C>(
+    fn lane<C: PartialEq>(
         &self,
         reader: &dyn ReadAt,
         moov: &Atom,
@@ -173,9 +187,10 @@ impl Movie {
         let malformed = |what| MediaError::Malformed { what, offset: moov.start };
         let timescale = trak.timescale.ok_or_else(|| malformed("a track has no timescale"))?;
         let edit = trak.edits.one()?;
+        let (configs, descriptions) = once(configs);
         let mut lane = Lane {
             track,
-            configs: u16::try_from(configs.len()).unwrap_or(u16::MAX),
+            descriptions,
             shift: self.shift(&edit, timescale).ok_or_else(|| malformed("an edit is out of range"))?,
             tables: trak.tables,
             fragments: self.fragmented.then(|| Fragments {
