@@ -212,7 +212,7 @@ impl Timeline {
     fn place_audio(&mut self, sample: &Sample, out: &mut Vec<Packet>) {
         let Some(axis) = self.item.audio else { return };
         let begin = self.presented(sample.pts, axis.timescale);
-        let frame = self.units(sample.duration.into(), axis.timescale);
+        let frame = self.sound_of(sample, axis);
         let middle = begin + frame / 2;
         let item_begin = self.start + self.delay;
         let priming = !self.first_item && middle < item_begin;
@@ -222,7 +222,10 @@ impl Timeline {
             self.corrections.trimmed += 1;
             return;
         }
-        self.fill_until(begin, out);
+        // A hole that is hardly longer than a frame is a time stamp that jitters.
+        if begin - self.audio_end > self.silent_frame() * 3 / 2 {
+            self.fill_until(begin, out);
+        }
         let dts = self.monotonic(Track::Audio, self.floor_ms(begin));
         self.audio_end = begin + frame;
         let joint = self.item.video.is_none() && std::mem::take(&mut self.item.joint);
@@ -239,7 +242,7 @@ impl Timeline {
 
     /// Fills with silence as long as a whole frame fits before `until`.
     fn fill_until(&mut self, until: i128, out: &mut Vec<Packet>) {
-        let frame = self.units(self.silence.frame_samples.into(), self.silence.sample_rate);
+        let frame = self.silent_frame();
         while frame > 0 && until - self.audio_end >= frame {
             let dts = self.monotonic(Track::Audio, self.floor_ms(self.audio_end));
             self.audio_end += frame;
@@ -253,6 +256,21 @@ impl Timeline {
                 cts: 0,
                 content: Content::Silence,
             });
+        }
+    }
+
+    /// How long a frame of the stream's audio format lasts; 0 when there is no silence in that format.
+    fn silent_frame(&self) -> i128 {
+        self.units(self.silence.frame_samples.into(), self.silence.sample_rate)
+    }
+
+    /// How long a sample sounds. MP4 has no word for a hole but a frame that lasts longer than there is sound in it.
+    fn sound_of(&self, sample: &Sample, axis: Axis) -> i128 {
+        let lasts = self.units(sample.duration.into(), axis.timescale);
+        match self.silent_frame() {
+            // The stream's format is that of the first configuration.
+            full if full > 0 && sample.config == 0 => lasts.min(full),
+            _ => lasts,
         }
     }
 
@@ -467,6 +485,23 @@ mod tests {
         let audio = of(Track::Audio, &packets);
         assert!(audio.windows(2).all(|pair| pair[1].dts - pair[0].dts < 44), "a hole of over two frames");
         assert!(timeline.corrections().silence > 80);
+    }
+
+    #[test]
+    fn a_frame_that_lasts_longer_than_it_sounds_is_a_hole() {
+        let mut timeline = Timeline::new(SILENCE);
+        let mut film = film(&Shape { video: Some((25, 1, 75, 0)), audio: Some((0, 141)) });
+        let audio = |sample: &Sample| sample.track == Track::Audio;
+        let mut seen = 0;
+        film.samples.retain(|sample| {
+            seen += usize::from(audio(sample));
+            !audio(sample) || seen <= 50 || seen > 80
+        });
+        let before = film.samples.iter_mut().filter(|sample| audio(sample)).nth(49).unwrap();
+        before.duration = 31 * 1_024;
+        let packets = of(Track::Audio, &play(&mut timeline, &film));
+        assert_eq!(timeline.corrections(), Corrections { silence: 30, ..Corrections::default() });
+        assert!(packets.windows(2).all(|pair| (21..=22).contains(&(pair[1].dts - pair[0].dts))));
     }
 
     #[test]
