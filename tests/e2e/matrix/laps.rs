@@ -87,9 +87,17 @@ fn every_picture(name: &str, item: &Item, out: &Remuxed, laps: u32) -> Vec<f64> 
     assert_eq!(written.len(), source.len() * laps as usize, "{name}");
     assert_eq!(out.report.video, written.len() as u64, "{name}");
     for (at, (our, their)) in written.iter().zip(source.iter().cycle()).enumerate() {
-        assert_eq!((our.size, &our.md5, our.key), (their.size, &their.md5, their.key), "{name}: picture {at}");
+        assert_eq!(
+            (our.size, &our.md5, our.key),
+            (their.size, &their.md5, their.key),
+            "{name}: picture {at}"
+        );
     }
-    if source.is_empty() { vec![] } else { written.iter().step_by(source.len()).map(|p| p.pts_ms()).collect() }
+    if source.is_empty() {
+        vec![]
+    } else {
+        written.iter().step_by(source.len()).map(|p| p.pts_ms()).collect()
+    }
 }
 
 /// The audio that was written: what is the source's, and how much is not.
@@ -201,7 +209,8 @@ async fn sound_without_a_picture_has_no_seam() {
     let sound = Sound::of(&item, &out);
     assert_eq!(sound.kept.len() as u64 + out.report.trimmed, item.packets.len() as u64 * 10);
     assert_eq!((out.report.silent, out.report.raised), (0, 0));
-    let first_of = |lap| sound.kept.iter().find(|(of, number, _)| (*of, *number) == (lap, 1)).map(|kept| kept.2);
+    let first_of =
+        |lap| sound.kept.iter().find(|(of, number, _)| (*of, *number) == (lap, 1)).map(|kept| kept.2);
     let begin = first_of(0).expect("the first lap has a second frame");
     for lap in 1..10 {
         let off = first_of(lap).expect("every lap has a second frame") - begin - f64::from(lap) * 1_000.0;
