@@ -147,11 +147,15 @@ impl Leg {
         let since = link.since();
         let accepted = poll_fn(|context| {
             loop {
+                let mut blocked = false;
                 while !publisher.output().is_empty() {
                     match link.poll_write(context, publisher.output()) {
                         Poll::Ready(Ok(n)) => publisher.consume(n),
                         Poll::Ready(Err(error)) => return Poll::Ready(Err(LegEnd::network(&error))),
-                        Poll::Pending => break,
+                        Poll::Pending => {
+                            blocked = true;
+                            break;
+                        }
                     }
                 }
                 if let Poll::Ready(Err(error)) = link.poll_flush(context) {
@@ -166,7 +170,8 @@ impl Leg {
                     }
                 }
                 received?;
-                if publisher.output().is_empty() {
+                // Answers that the server does not take wait for the socket; nobody else may wait with them.
+                if blocked || publisher.output().is_empty() {
                     return Poll::Pending;
                 }
             }
