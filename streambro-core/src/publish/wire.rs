@@ -152,8 +152,8 @@ impl Outbox {
             self.announce(Track::Audio, 0, timestamp, program, publisher);
         }
         let in_band = self.announce(packet.track, packet.config, timestamp, program, publisher);
-        let begins = packet.track == Track::Video || program.video.is_empty();
-        let sent = Some(Sent { dts: packet.dts, key: packet.key && begins });
+        let entrance = packet.key && (packet.track == Track::Video || program.video.is_empty());
+        let sent = Some(Sent { dts: packet.dts, key: entrance });
         match (packet.track, packet.content) {
             (Track::Video, Content::Sample { offset, len }) => {
                 let lead = flv::prefix::video_frame(packet.key, packet.cts);
