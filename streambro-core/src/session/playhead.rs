@@ -79,15 +79,17 @@ impl Playhead {
 
     /// Takes note of a keyframe that a leg has taken up, and of what its feed has done.
     pub(crate) fn passed(&self, feed: &Feed) {
-        let mut state = self.state();
         let key = feed.last_key();
+        let mut state = self.state();
         if state.place.as_ref().is_none_or(|place| place.dts() < key.dts()) {
             state.place = Some(key.clone());
-            let corrections = feed.corrections();
-            self.laps.store(feed.laps_done(), Relaxed);
-            self.silent.store(corrections.silence, Relaxed);
-            self.trimmed.store(corrections.trimmed, Relaxed);
         }
+        drop(state);
+        // Those of the leg that is furthest: one that has come back goes over the same ground again.
+        let corrections = feed.corrections();
+        self.laps.fetch_max(feed.laps_done(), Relaxed);
+        self.silent.fetch_max(corrections.silence, Relaxed);
+        self.trimmed.fetch_max(corrections.trimmed, Relaxed);
     }
 
     /// Gives up lag: a lone leg moves the clock back to `ms`, where it is. Returns whether it could.
