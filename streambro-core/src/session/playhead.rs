@@ -9,6 +9,10 @@ use tokio::time::Instant;
 
 use crate::source::{Feed, FeedMark};
 
+/// A leg that connects this soon after a keyframe was due begins with that one and catches up. The destinations of a
+/// stream never connect at the same instant, and all shall have the first picture.
+const JUST_NOW_MS: u64 = 1_000;
+
 /// One stream's place in its media, shared by its legs.
 ///
 /// It moves while at least one leg is connected. With none it stands, so that a film goes on where it stopped.
@@ -40,7 +44,7 @@ struct Anchor {
 /// How a leg enters the stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entry {
-    /// At the place where the feed now is: nobody else was connected.
+    /// At the place where the feed now is: nobody else was connected, or others have only just passed it.
     Here,
     /// At the first keyframe from this time on: the others are on the air.
     NextKey(u64),
@@ -54,11 +58,12 @@ impl Playhead {
             feed.seek(place);
         }
         state.legs += 1;
-        if let Some(anchor) = state.anchor {
-            return Entry::NextKey(anchor.ms_at(now));
-        }
         let ms = state.place.as_ref().map_or(0, FeedMark::dts);
-        state.anchor = Some(Anchor { at: now, ms });
+        match state.anchor.map(|anchor| anchor.ms_at(now)) {
+            Some(media) if media > ms + JUST_NOW_MS => return Entry::NextKey(media),
+            Some(_) => {}
+            None => state.anchor = Some(Anchor { at: now, ms }),
+        }
         Entry::Here
     }
 
