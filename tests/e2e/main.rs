@@ -2,3 +2,5 @@
 
 mod inputs;
 mod matrix;
+#[cfg(test)]
+mod publish;

@@ -1,0 +1,13 @@
+//! Publishing to servers that are not ours: what arrives, what is refused, what is kept secret.
+
+mod certificates;
+mod desk;
+mod film;
+mod logs;
+mod loops;
+mod peers;
+mod refusals;
+mod restart;
+mod several;
+mod timestamps;
+mod verbs;
