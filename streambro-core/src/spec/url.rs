@@ -82,8 +82,8 @@ impl IngestUrl {
             url::Host::Ipv6(address) => address.to_string(),
         };
         let app = path.strip_prefix('/').unwrap_or_default();
-        // Written by habit; servers know `live`, not `live/`.
-        let app = app.strip_suffix('/').unwrap_or(app);
+        // Written by habit; servers know `live`, not `live/`. At the end of a query it may belong to a token.
+        let app = if app.contains('?') { app } else { app.trim_end_matches('/') };
         if app.is_empty() || app.starts_with(['/', '?']) {
             return Err(UrlError::App);
         }
@@ -213,7 +213,11 @@ mod tests {
 
     #[test]
     fn a_slash_at_the_end_is_habit() {
-        assert_eq!(parse("rtmp://h/app/"), parse("rtmp://h/app"));
+        for text in ["rtmp://h/app/", "rtmp://h/app//"] {
+            assert_eq!(parse(text), parse("rtmp://h/app"));
+            assert_eq!(parse(&parse(text).tc_url()), parse(text));
+        }
+        assert_eq!(parse("rtmp://h/app?token=x/").app(), "app?token=x/");
     }
 
     #[test]
