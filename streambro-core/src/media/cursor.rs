@@ -79,6 +79,8 @@ pub struct Mark {
 struct Side {
     place: Place,
     ahead: Ahead,
+    /// Samples without bytes just before `place`.
+    empty: u32,
     windows: Windows,
 }
 
@@ -196,6 +198,7 @@ impl Cursor {
             if let (Some(side), Some(place)) = (side, place) {
                 side.place = place;
                 side.ahead = Ahead::Unknown;
+                side.empty = 0;
             }
         }
     }
@@ -213,27 +216,29 @@ impl Cursor {
 
 impl Side {
     fn new(lane: &Lane) -> Self {
-        Self { place: lane.start(), ahead: Ahead::Unknown, windows: Windows::default() }
+        Self { place: lane.start(), ahead: Ahead::Unknown, empty: 0, windows: Windows::default() }
     }
 }
 
 fn fill(side: Option<&mut Side>, lane: Option<&Lane>, reader: &dyn ReadAt) -> Result<Ahead, MediaError> {
     let (Some(side), Some(lane)) = (side, lane) else { return Ok(Ahead::End) };
-    let mut empty = 0;
     while let Ahead::Unknown = side.ahead {
         let mut next = side.place;
         let stepped = lane.step(&mut next, &mut side.windows, reader);
         side.ahead = match stepped {
             // Nothing to send: its time passes all the same.
             Ok(Some(sample)) if sample.len == 0 => {
-                empty += 1;
-                if empty > MAX_EMPTY {
+                if side.empty == MAX_EMPTY {
                     return Err(MediaError::Malformed { what: "samples are empty", offset: sample.offset });
                 }
+                side.empty += 1;
                 side.place = next;
                 Ahead::Unknown
             }
-            Ok(Some(sample)) => Ahead::Sample(sample, next),
+            Ok(Some(sample)) => {
+                side.empty = 0;
+                Ahead::Sample(sample, next)
+            }
             Ok(None) => Ahead::End,
             Err(MediaError::Truncated { needed }) => Ahead::Cut(needed),
             Err(error) => {

@@ -99,6 +99,32 @@ fn empty_runs_and_empty_samples() {
 }
 
 #[test]
+fn an_error_comes_again_at_the_next_call() {
+    let two_chunks = |last: u32| {
+        let tables = with(four_pictures(), b"stsc", table(b"stsc", 0, &[&[1, 2, 1], &[2, 2, last]]));
+        with(tables, b"stco", table(b"stco", 0, &[&[DATA], &[DATA + 120]]))
+    };
+    let sizes = words(&[&[100][..], &[0; 5_000], &[20]].concat());
+    let empties = with(four_pictures(), b"stsz", full(b"stsz", 0, 0, &[&words(&[0, 5_002]), &sizes]));
+    let empties = with(empties, b"stsc", table(b"stsc", 0, &[&[1, 5_002, 1]]));
+    for (tables, good) in [(two_chunks(7), 2), (empties, 1)] {
+        let file = file(&picture_data(), &[Trak::video(tables)]);
+        let mut cursor = Cursor::new(Arc::new(open(&file[..], file.len() as u64).unwrap()));
+        let start = cursor.mark();
+        for _ in 0..2 {
+            for _ in 0..good {
+                assert!(matches!(cursor.peek(&file[..]), Ok(Some(_))));
+                cursor.advance();
+            }
+            let error = cursor.peek(&file[..]).unwrap_err();
+            assert!(matches!(error, MediaError::Malformed { .. }), "{error}");
+            assert_eq!(cursor.peek(&file[..]).unwrap_err().to_string(), error.to_string());
+            cursor.rewind(&start);
+        }
+    }
+}
+
+#[test]
 fn times_at_the_edge_of_arithmetic() {
     for media_time in [i64::MAX, i64::MIN, 1 << 60, -1, -2] {
         for duration in [0, 1, u64::MAX] {

@@ -38,7 +38,9 @@ impl Lane {
         windows: &mut Windows,
         reader: &dyn ReadAt,
     ) -> Result<Option<Sample>, MediaError> {
-        self.raw(place, windows, reader)?.map(|raw| self.sample(&raw)).transpose()
+        let before = *place;
+        let Some(raw) = self.raw(place, windows, reader)? else { return Ok(None) };
+        self.sample(&raw).inspect_err(|_| *place = before).map(Some)
     }
 
     /// The same in the time of the media.
