@@ -133,7 +133,7 @@ mod tests {
         pad(clip, &padded, 4_000_000).unwrap();
         let (before, after) = (streambro_core::probe(clip).unwrap(), streambro_core::probe(&padded).unwrap());
         let due = [clip, &padded].map(|file| crate::density::due::Due::of(file, 1).unwrap());
-        std::fs::remove_file(&padded).unwrap();
+        fs::remove_file(&padded).unwrap();
         let (before, after) = (before.info.unwrap(), after.info.unwrap());
         let rate = after.video.unwrap().bitrate + after.audio.unwrap().bitrate;
         assert!((3_990_000..4_010_000).contains(&rate), "{rate}");

@@ -138,7 +138,7 @@ impl Film {
                 verdict.worst_offset_ms = verdict.worst_offset_ms.max(off);
                 continue;
             }
-            let silence = *silence.get_or_insert(got.payload());
+            let silence = *silence.get_or_insert_with(|| got.payload());
             let next = want.peek().map(|(lap, frame)| (*lap, frame.pts_ms(), frame.size));
             assert_eq!(got.payload(), silence, "audio frame {at} is neither due ({next:?}) nor silence");
             verdict.silent += 1;
