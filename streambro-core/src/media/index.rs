@@ -39,7 +39,7 @@ pub struct TrackInfo<C> {
     pub first_pts: i64,
     /// The smallest `pts - dts` of all samples.
     pub min_composition: i64,
-    /// How long the samples last together, in ticks.
+    /// From the first decode time to the end of the last sample, in ticks: holes between fragments count.
     pub duration: u64,
     /// How many samples there are.
     pub samples: u64,

@@ -128,6 +128,18 @@ fn a_recording_of_a_live_stream_begins_near_zero() {
 }
 
 #[test]
+fn a_hole_between_fragments_is_part_of_the_file() {
+    let mut file = init();
+    for time in [0, 400, 300_000] {
+        file.extend(fragment(file.len(), time, Base::Moof));
+    }
+    let index = open(&file[..], file.len() as u64).unwrap();
+    let (video, audio) = (index.video.unwrap(), index.audio.unwrap());
+    assert_eq!((video.duration, video.samples), (300_400, 30));
+    assert_eq!((audio.duration, audio.samples), (300_000 * 48 + 20 * 1024, 60));
+}
+
+#[test]
 fn a_cut_fragment_ends_the_walk_with_its_name() {
     let file = fragmented();
     for cut in [file.len() - 10, file.len() - 900, file.len() - 1_000] {

@@ -282,7 +282,7 @@ fn add_fragments(reader: &dyn ReadAt, lane: &mut Lane, totals: &mut Totals) -> R
             }
             lane.start = Place::Fragments(before);
         }
-        totals.add(1, raw.dts, raw.composition, raw.duration);
+        totals.add_apart(raw.dts, raw.composition, raw.duration);
         if totals.samples > u64::from(MAX_SAMPLES) {
             return Err(too_large("a track has more than 67,108,864 samples"));
         }

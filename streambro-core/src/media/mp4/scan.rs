@@ -31,6 +31,13 @@ impl Totals {
         self.min_composition = self.min_composition.min(composition);
         self.duration = self.duration.saturating_add(u64::from(count) * u64::from(duration));
     }
+
+    /// Adds one sample of a fragment, behind which time may have jumped.
+    pub(crate) fn add_apart(&mut self, dts: i64, composition: i32, duration: u32) {
+        self.add(1, dts, composition, duration);
+        let end = dts.saturating_add(duration.into()).saturating_sub(self.first_dts);
+        self.duration = self.duration.max(u64::try_from(end).unwrap_or(0));
+    }
 }
 
 /// Samples of the tables, from 0: the first that plays, and the first that does not any more.
