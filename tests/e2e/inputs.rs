@@ -1,1 +1,4 @@
-//! x
+//! Files that are broken, hostile or very long.
+
+mod hostile;
+mod long;

@@ -49,6 +49,26 @@ pub fn of(pid: u32) -> Option<Usage> {
     })
 }
 
+/// The most that this process has had resident at once, since it began or since [`forget_peak`].
+///
+/// # Panics
+/// When /proc cannot be read.
+#[must_use]
+pub fn peak() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").expect("/proc shows this process");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux counts the peak");
+    line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).expect("a number of KiB") * 1024
+}
+
+/// Counts [`peak`] anew from what is resident now.
+///
+/// # Panics
+/// When /proc cannot be written.
+pub fn forget_peak() {
+    // proc(5): 5 resets the peak resident set size.
+    fs::write("/proc/self/clear_refs", "5").expect("a process may reset its own peak");
+}
+
 #[cfg(test)]
 mod tests {
     #[test]
@@ -65,5 +85,9 @@ mod tests {
         assert_eq!(after.fds, before.fds + 1);
         assert_eq!(after.threads, before.threads);
         drop((block, file));
+        // The peak remembers what has gone, until it is told to forget.
+        assert!(super::peak() >= before.resident + (32 << 20));
+        super::forget_peak();
+        assert!(super::peak() < before.resident + (16 << 20));
     }
 }

@@ -3,6 +3,8 @@
 //! Takes an ordinary MP4 (one `mdat`, `stco`, `stsz`, as ffmpeg makes it), changes its movie box and lays it out anew.
 //! Each change can be combined with the others.
 
+mod repeat;
+
 use std::fmt;
 use std::io::Write as _;
 use std::path::Path;
@@ -191,6 +193,19 @@ impl Mp4 {
     pub fn compress(mut self) -> Self {
         self.compress = true;
         self.at = At::End;
+        self
+    }
+
+    /// Adds copies of the first track until there are so many tracks.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[must_use]
+    pub fn tracks(mut self, count: usize) -> Self {
+        let mut traks = self.moov.children.iter().filter(|atom| atom.kind == *b"trak");
+        let first = traks.next().expect("the movie has a track").clone();
+        let more = count.saturating_sub(1 + traks.count());
+        self.moov.children.extend(std::iter::repeat_n(first, more));
         self
     }
 
