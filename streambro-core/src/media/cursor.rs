@@ -16,7 +16,7 @@ use super::read::ReadAt;
 /// The largest sample: what the 24-bit length of an RTMP message or FLV tag holds beside the tag's own bytes.
 const MAX_SAMPLE: u32 = (16 << 20) - 16;
 /// Samples without bytes that may follow each other.
-const MAX_EMPTY: u32 = 4_096;
+pub(super) const MAX_EMPTY: u32 = 4_096;
 
 /// Boxes that MP4 and QuickTime files begin with (ISO/IEC 14496-12, 6.2.3; QuickTime File Format).
 const FIRST_BOXES: [&[u8; 4]; 9] =

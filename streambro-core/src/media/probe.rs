@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::aac::AudioSpecificConfig;
-use super::cursor::{Cursor, open_any};
+use super::cursor::{Cursor, MAX_EMPTY, open_any};
 use super::error::MediaError;
 use super::h264::{AvcC, Sps, is_slice};
 use super::index::{AudioConfig, Index, TrackInfo, VideoConfig};
@@ -157,9 +157,15 @@ pub(crate) fn begins_with_idr(reader: &dyn ReadAt, index: &Index) -> Result<Opti
     let (Some(lane), Some(info)) = (&index.layout.video, &index.video) else { return Ok(None) };
     let mut windows = Windows::default();
     let mut place = lane.start();
+    let mut empty = 0;
     let sample = loop {
         match lane.step(&mut place, &mut windows, reader) {
-            Ok(Some(sample)) if sample.len == 0 => {}
+            Ok(Some(sample)) if sample.len == 0 => {
+                empty += 1;
+                if empty > MAX_EMPTY {
+                    return Err(MediaError::Malformed { what: "samples are empty", offset: sample.offset });
+                }
+            }
             Ok(Some(sample)) => break sample,
             Ok(None) | Err(MediaError::Truncated { .. }) => return Ok(None),
             Err(error) => return Err(error),
