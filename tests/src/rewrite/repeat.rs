@@ -34,7 +34,7 @@ impl Mp4 {
             let mut samples = read(stbl);
             let whole = |samples: &[Sample]| samples.iter().map(|s| u64::from(s.duration)).sum::<u64>();
             // ffmpeg writes the picture first.
-            let (ticks, of): (u64, u32) = *lap.get_or_insert((whole(&samples), scale));
+            let (ticks, of): (u64, u32) = *lap.get_or_insert_with(|| (whole(&samples), scale));
             let length = ticks * u64::from(scale) / u64::from(of);
             while whole(&samples) > length {
                 samples.pop();
@@ -109,7 +109,6 @@ fn write(stbl: &mut Atom, samples: &[Sample], times: u32) {
     let mut tables = vec![
         (*b"stts", table(&[stts.len() as u32 / 2], stts)),
         (*b"stsc", table(&[1], vec![1, 1, 1])),
-        (*b"stsz", table(&[0, count], laps().map(|s| s.size).collect())),
         (*b"stco", table(&[count], laps().map(|s| u32::try_from(s.offset).expect("a small file")).collect())),
     ];
     if samples.iter().any(|sample| sample.composition != 0) {
@@ -119,6 +118,8 @@ fn write(stbl: &mut Atom, samples: &[Sample], times: u32) {
         let keys: Vec<u32> = (1u32..).zip(laps()).filter(|(_, s)| s.key).map(|(number, _)| number).collect();
         tables.push((*b"stss", table(&[keys.len() as u32], keys)));
     }
+    // Last, for those who want to make it longer still.
+    tables.push((*b"stsz", table(&[0, count], laps().map(|s| s.size).collect())));
     stbl.children.retain(|atom| atom.kind == *b"stsd");
     stbl.children.extend(tables.into_iter().map(|(kind, body)| Atom::leaf(kind, body)));
 }
