@@ -20,7 +20,7 @@ const MEMORY: u64 = 64 << 20;
 /// Asks the three doors of the library about one path, and holds each to its time.
 async fn ask(manager: &StreamManager, path: &Path) -> [Result<(), Error>; 3] {
     let (for_probe, for_remux) = (path.to_owned(), path.to_owned());
-    let probed = door(path, tokio::task::spawn_blocking(move || probe(for_probe).map(drop))).await;
+    let probed = door(path, tokio::task::spawn_blocking(move || probed(&for_probe))).await;
     let work = move || remux(&for_remux, std::io::sink(), Repeat::Once).map(drop);
     let remuxed = door(path, tokio::task::spawn_blocking(work)).await;
     // Nobody listens there: a stream that starts has nothing to talk to.
@@ -36,6 +36,16 @@ async fn ask(manager: &StreamManager, path: &Path) -> [Result<(), Error>; 3] {
     };
     let started = door(path, tokio::spawn(start)).await;
     [probed, remuxed, started]
+}
+
+/// What `probe` says as the other doors say it: obstacles are why they refuse.
+fn probed(path: &Path) -> Result<(), Error> {
+    let obstacles = probe(path)?.obstacles;
+    if obstacles.is_empty() {
+        return Ok(());
+    }
+    let detail = obstacles.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+    Err(Error { kind: ErrorKind::SourceUnsupported, subject: path.display().to_string(), detail })
 }
 
 async fn door(path: &Path, task: tokio::task::JoinHandle<Result<(), Error>>) -> Result<(), Error> {

@@ -131,11 +131,11 @@ fn a_film_of_ten_hours_is_probed_and_copied_in_the_memory_of_a_clip() {
         let copied = remux(file, &mut sink, Repeat::Times(40));
         (info, probed, copied, sink.most)
     };
-    measured(&clip);
+    let _warm_up = measured(&clip);
     let (short, short_peak, _, short_most) = measured(&clip);
     let (long, long_peak, copied, long_most) = measured(&film);
-    assert!((15_900..=16_100).contains(&short.duration_ms), "{short:?}");
-    assert!((35_999_000..=36_001_000).contains(&long.duration_ms), "{long:?}");
+    assert!((15_900..=16_100).contains(&short.info.as_ref().unwrap().duration_ms), "{short:?}");
+    assert!((35_999_000..=36_001_000).contains(&long.info.as_ref().unwrap().duration_ms), "{long:?}");
     println!(
         "probe: {short_peak} and {long_peak} bytes; remux: {short_most} and {long_most} bytes; {copied:?}"
     );
