@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use zeroize::Zeroizing;
 
 /// What stands where a secret would.
@@ -79,7 +79,10 @@ impl Serialize for Secret {
 
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::new)
+        // The usual error repeats the value that it did not want: a key of digits alone, without its quotes.
+        String::deserialize(deserializer).map(Self::new).map_err(|_| {
+            de::Error::custom("a secret is a well-formed string, in quotes also when it is all digits")
+        })
     }
 }
 
@@ -92,6 +95,15 @@ mod tests {
         let secret = Secret::new("canary-1234");
         assert_eq!(format!("{secret} {secret:?} {secret:#?}"), "*** *** ***");
         assert_eq!(serde_json::to_string(&secret).unwrap(), "\"***\"");
+    }
+
+    #[test]
+    fn a_key_without_quotes_is_refused_without_repeating_it() {
+        assert_eq!(serde_json::from_str::<Secret>("\"12345\"").unwrap().expose(), "12345");
+        for number in ["12345", "-12345", "12345.5", "1e300"] {
+            let error = serde_json::from_str::<Secret>(number).unwrap_err().to_string();
+            assert!(error.contains("in quotes") && !error.contains("2345"), "{error}");
+        }
     }
 
     #[test]
