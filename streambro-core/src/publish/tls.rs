@@ -9,7 +9,7 @@ use tokio_rustls::{
     TlsConnector,
     client::TlsStream,
     rustls::{
-        ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
+        self, CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
         client::{
             Resumption,
             danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
@@ -42,7 +42,7 @@ impl Tls {
         let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
         let connector = TlsConnector::from(self.config(trust)?);
         let connect = connector.connect_with(name, tcp, |session| session.set_buffer_limit(Some(HELD_BACK)));
-        connect.await
+        connect.await.map_err(in_words)
     }
 
     fn config(&self, trust: &Trust) -> io::Result<Arc<ClientConfig>> {
@@ -62,6 +62,30 @@ impl Tls {
         config.resumption = Resumption::disabled();
         Ok(Arc::new(config))
     }
+}
+
+/// Says what is wrong with a certificate, to people; other failures are left as they are.
+fn in_words(error: io::Error) -> io::Error {
+    use CertificateError as Why;
+    let Some(rustls::Error::InvalidCertificate(why)) = error.get_ref().and_then(|error| error.downcast_ref())
+    else {
+        return error;
+    };
+    let wrong = match why {
+        Why::Expired | Why::ExpiredContext { .. } => format!("it has expired ({why})"),
+        Why::NotValidYet | Why::NotValidYetContext { .. } => format!("it is not valid yet ({why})"),
+        Why::NotValidForName | Why::NotValidForNameContext { .. } => {
+            format!("it is for another host ({why})")
+        }
+        Why::Revoked => "it has been revoked".to_owned(),
+        // A root that merely has the issuer's name gives the second kind.
+        Why::UnknownIssuer | Why::BadSignature => {
+            "it is self-signed, or its issuer is not among the trusted roots".to_owned()
+        }
+        // Some kinds print the bytes of identifiers.
+        _ => "it cannot be verified with the trusted roots".to_owned(),
+    };
+    io::Error::new(error.kind(), format!("the server's certificate is refused: {wrong}"))
 }
 
 fn lean(mut config: ClientConfig) -> Arc<ClientConfig> {
@@ -108,7 +132,7 @@ impl ServerCertVerifier for Anyone {
         _: &ServerName<'_>,
         _: &[u8],
         _: UnixTime,
-    ) -> Result<ServerCertVerified, tokio_rustls::rustls::Error> {
+    ) -> Result<ServerCertVerified, rustls::Error> {
         Ok(ServerCertVerified::assertion())
     }
 
@@ -117,7 +141,7 @@ impl ServerCertVerifier for Anyone {
         message: &[u8],
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, tokio_rustls::rustls::Error> {
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
     }
 
@@ -126,7 +150,7 @@ impl ServerCertVerifier for Anyone {
         message: &[u8],
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, tokio_rustls::rustls::Error> {
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
         verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
     }
 
