@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -14,6 +14,9 @@ const PER_SECOND: u32 = 50;
 const PER_SECOND_AND_HOST: u32 = 20;
 
 /// Gives every reconnect its turn. First starts do not pass through here.
+///
+/// A reconnect asks when it is due, not before, and first for its host and then for all: a turn that was promised for
+/// later would keep everyone waiting who is due until then.
 #[derive(Debug, Default)]
 pub(crate) struct Gate(Mutex<Turns>);
 
@@ -24,14 +27,25 @@ struct Turns {
 }
 
 impl Gate {
-    /// Reserves the next turn for `host` and returns when it is: `now` or later.
-    pub(crate) fn reserve(&self, host: &str, now: Instant) -> Instant {
-        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Reserves the next turn among those to the same `host` and returns when it is: `now` or later.
+    pub(crate) fn reserve_host(&self, host: &str, now: Instant) -> Instant {
+        let mut turns = self.turns();
         turns.hosts.retain(|_, next| *next > now);
-        let turn = [turns.all, turns.hosts.get(host).copied()].into_iter().flatten().fold(now, Instant::max);
-        turns.all = Some(turn.max(turns.all.unwrap_or(turn)) + Duration::from_secs(1) / PER_SECOND);
+        let turn = turns.hosts.get(host).copied().unwrap_or(now);
         turns.hosts.insert(host.to_owned(), turn + Duration::from_secs(1) / PER_SECOND_AND_HOST);
         turn
+    }
+
+    /// Reserves the next turn among all and returns when it is: `now` or later.
+    pub(crate) fn reserve(&self, now: Instant) -> Instant {
+        let mut turns = self.turns();
+        let turn = turns.all.map_or(now, |next| next.max(now));
+        turns.all = Some(turn + Duration::from_secs(1) / PER_SECOND);
+        turn
+    }
+
+    fn turns(&self) -> MutexGuard<'_, Turns> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -39,10 +53,17 @@ impl Gate {
 mod tests {
     use super::*;
 
+    /// Sends so many reconnects, due at once, through both turns. Returns when each may go, sorted.
+    fn all_due<'a>(gate: &Gate, hosts: impl Iterator<Item = &'a str>, now: Instant) -> Vec<Duration> {
+        let mut at_host: Vec<_> = hosts.map(|host| gate.reserve_host(host, now)).collect();
+        at_host.sort();
+        at_host.into_iter().map(|turn| gate.reserve(turn) - now).collect()
+    }
+
     #[test]
     fn a_thousand_reconnects_keep_the_caps() {
         let (gate, now) = (Gate::default(), Instant::now());
-        let turns: Vec<_> = (0..1_000).map(|_| gate.reserve("a", now) - now).collect();
+        let turns = all_due(&gate, std::iter::repeat_n("a", 1_000), now);
         assert_eq!(turns[0], Duration::ZERO);
         assert!(turns[20] >= Duration::from_secs(1), "{:?}", turns[20]);
         assert!(turns[999] >= Duration::from_millis(49_900), "{:?}", turns[999]);
@@ -51,15 +72,25 @@ mod tests {
     #[test]
     fn many_hosts_share_the_cap_of_all() {
         let (gate, now) = (Gate::default(), Instant::now());
-        let last = (0..=100).map(|n| gate.reserve(&n.to_string(), now) - now).max().unwrap();
-        assert_eq!(last, Duration::from_secs(2));
+        let hosts: Vec<_> = (0..=100).map(|n| n.to_string()).collect();
+        let turns = all_due(&gate, hosts.iter().map(String::as_str), now);
+        assert_eq!(turns[100], Duration::from_secs(2));
+    }
+
+    #[test]
+    fn a_crowd_at_one_host_does_not_hold_up_another() {
+        let (gate, now) = (Gate::default(), Instant::now());
+        for _ in 0..1_000 {
+            gate.reserve_host("crowded", now);
+        }
+        assert_eq!(gate.reserve(gate.reserve_host("free", now)), now);
     }
 
     #[test]
     fn an_idle_gate_lets_the_next_one_through_at_once() {
         let (gate, now) = (Gate::default(), Instant::now());
-        gate.reserve("a", now);
+        gate.reserve(gate.reserve_host("a", now));
         let later = now + Duration::from_secs(1);
-        assert_eq!(gate.reserve("a", later), later);
+        assert_eq!(gate.reserve(gate.reserve_host("a", later)), later);
     }
 }

@@ -233,9 +233,23 @@ struct Supervisor {
     signals: mpsc::UnboundedReceiver<Signal>,
     wanted: watch::Receiver<Option<Reason>>,
     hang_up: watch::Sender<bool>,
-    /// When each leg's delay is over.
-    due: Vec<Option<Instant>>,
+    /// What each leg waits for.
+    due: Vec<Option<Due>>,
     finished: bool,
+}
+
+/// What a leg waits for before it connects again, one after the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wait {
+    Delay,
+    TurnAtHost,
+    Turn,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Due {
+    at: Instant,
+    wait: Wait,
 }
 
 impl Supervisor {
@@ -274,7 +288,7 @@ impl Supervisor {
 
     /// Waits for the next thing that happens.
     async fn next(&mut self) -> Input {
-        let next_due = self.due.iter().enumerate().filter_map(|(leg, due)| Some(((*due)?, leg))).min();
+        let next_due = self.due.iter().enumerate().filter_map(|(leg, due)| Some(((*due)?.at, leg))).min();
         let stopping = *self.hang_up.borrow();
         let timer = async {
             match next_due {
@@ -310,18 +324,19 @@ impl Supervisor {
             self.finished = true;
             return;
         }
-        if let Input::Due(leg) = input {
-            self.due[leg] = None;
-        }
         let now = Instant::now();
+        if let Input::Due(leg) = input
+            && !self.take_turn(leg, now)
+        {
+            return;
+        }
         let effects = self.fsm.handle(input, now - self.began);
         self.run.show(&self.fsm);
         for effect in effects {
             match effect {
                 Effect::Dial(leg) => self.dial(leg),
                 Effect::Wait(leg, delay) => {
-                    let host = self.run.spec.destinations[leg].url.host();
-                    self.due[leg] = Some(self.services.gate.reserve(host, now + delay));
+                    self.due[leg] = Some(Due { at: now + delay, wait: Wait::Delay });
                 }
                 Effect::HangUp => {
                     self.hang_up.send_replace(true);
@@ -332,6 +347,22 @@ impl Supervisor {
                 Effect::Finish => self.finished = true,
             }
         }
+    }
+
+    /// Moves a leg on from wait to wait. Returns whether the last one is over.
+    fn take_turn(&mut self, leg: usize, now: Instant) -> bool {
+        while let Some(due) = self.due[leg].filter(|due| due.at <= now) {
+            let gate = &self.services.gate;
+            self.due[leg] = match due.wait {
+                Wait::Delay => {
+                    let host = self.run.spec.destinations[leg].url.host();
+                    Some(Due { at: gate.reserve_host(host, now), wait: Wait::TurnAtHost })
+                }
+                Wait::TurnAtHost => Some(Due { at: gate.reserve(now), wait: Wait::Turn }),
+                Wait::Turn => None,
+            };
+        }
+        self.due[leg].is_none()
     }
 
     fn dial(&mut self, leg: usize) {
@@ -347,7 +378,7 @@ impl Supervisor {
 
     fn tell_leg(&self, leg: usize, now: Instant) {
         let state = &self.fsm.legs()[leg];
-        let retry_in = self.due[leg].map(|due| due.saturating_duration_since(now));
+        let retry_in = self.due[leg].map(|due| due.at.saturating_duration_since(now));
         let kind = EventKind::Leg {
             leg,
             phase: state.phase,
