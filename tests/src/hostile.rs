@@ -70,6 +70,10 @@ pub enum Attack {
     AlreadyPublishing,
     /// Answers `createStream` with an error.
     RejectCreateStream,
+    /// Refuses `publish` with words that repeat the key.
+    EchoKey,
+    /// Accepts `publish` and ends the stream soon after, both with words that repeat the key.
+    EchoKeyLater,
 }
 
 /// What one connection did, as the server saw it.
@@ -256,7 +260,22 @@ impl Host {
                 }
                 "publish" => {
                     let key = rest.get(1).map(Value::text).unwrap_or_default();
-                    self.note(|visit| (visit.key, visit.publish_stream) = (key, Some(message.stream)));
+                    self.note(|visit| {
+                        (visit.key, visit.publish_stream) = (key.clone(), Some(message.stream))
+                    });
+                    if matches!(attack, Attack::EchoKey | Attack::EchoKeyLater) {
+                        let code = format!("NetStream.Publish.{key}");
+                        let start = wire::status("status", "NetStream.Publish.Start", &wire::echo(&key));
+                        let refuse = wire::status("error", &code, &wire::echo(&key));
+                        if attack == Attack::EchoKeyLater {
+                            self.say(&wire::command(STREAM_ID, "onStatus", 0.0, &[Value::Null, start]))
+                                .await?;
+                            // The first media is here: it believes that it is on the air.
+                            self.read(&mut inbound).await?;
+                        }
+                        self.say(&wire::command(STREAM_ID, "onStatus", 0.0, &[Value::Null, refuse])).await?;
+                        return self.drain(&mut inbound).await;
+                    }
                     let refusal = match attack {
                         Attack::BadName => Some("invalid stream name"),
                         Attack::AlreadyPublishing => Some("Already publishing"),
@@ -367,7 +386,9 @@ impl Host {
             | Attack::RejectConnect
             | Attack::BadName
             | Attack::AlreadyPublishing
-            | Attack::RejectCreateStream => {}
+            | Attack::RejectCreateStream
+            | Attack::EchoKey
+            | Attack::EchoKeyLater => {}
             Attack::ChunkSize(size) => {
                 self.say(&wire::control(1, size)).await?;
                 // The longest message there is, whole in one chunk when the size allows, again and again.

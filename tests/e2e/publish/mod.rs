@@ -1,5 +1,6 @@
 //! Publishing to servers that are not ours: what arrives, what is refused, what is kept secret.
 
+mod canary;
 mod certificates;
 mod desk;
 mod film;

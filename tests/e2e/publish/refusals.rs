@@ -1,9 +1,10 @@
 //! What nginx-rtmp refuses, and what we make of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use streambro_core::{LegPhase, Phase, Reason, Repeat};
 use streambro_tests::ffmpeg::Clip;
+use streambro_tests::hostile::{Attack, Hostile, Stage};
 use streambro_tests::nginx::Nginx;
 
 use super::desk::{BOUND, Book, ends, live, manager, spec, until};
@@ -64,7 +65,7 @@ async fn an_application_that_nginx_does_not_have_is_said_in_words() {
         .collect();
     assert!(waits[2] > waits[0] && waits[2] <= 2_000, "{waits:?}");
     stream.stop();
-    let since = std::time::Instant::now();
+    let since = Instant::now();
     ends(&stream, Reason::Stopped).await;
     assert!(since.elapsed() < Duration::from_secs(1), "nothing to say goodbye to");
     book.audit();
@@ -82,4 +83,26 @@ async fn nobody_listening_is_unreachable() {
     assert!(detail.contains("refused") && retry <= 1_000, "{detail} {retry}");
     stream.stop();
     ends(&stream, Reason::Stopped).await;
+}
+
+#[tokio::test]
+async fn a_stream_with_a_wrong_key_holds_up_no_other_that_lost_its_server() {
+    let mut nginx = Nginx::start().await;
+    let refusing = Hostile::start(Attack::BadName, Stage::Published).await;
+    let clip = Clip::new().seconds(4.0).make().await;
+    let manager = manager().await;
+    let book = Book::of(&manager);
+    let good = manager.start(spec("good", &clip, Repeat::Forever, &nginx.rtmp_url("live"), "good")).await;
+    let good = good.unwrap();
+    live(&good).await;
+    manager.start(spec("bad", &clip, Repeat::Forever, &refusing.url(), "bad")).await.unwrap();
+    let (reason, _, retry) = book.failure("bad").await;
+    assert_eq!(reason, Reason::BadKey);
+    assert!(retry >= 29_000, "{retry}");
+    nginx.restart().await;
+    until("the good one notices", BOUND, || good.status().phase == Phase::Reconnecting).await;
+    let since = Instant::now();
+    live(&good).await;
+    assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
+    assert_eq!(refusing.visits().len(), 1);
 }

@@ -243,6 +243,16 @@ pub(super) fn command(stream: u32, name: &str, transaction: f64, rest: &[Value])
     message(3, 20, stream, &body)
 }
 
+/// Every way in which a server might repeat a key to the one who sent it.
+pub(super) fn echo(key: &str) -> String {
+    let (stem, query) = key.split_once('?').unwrap_or((key, ""));
+    // An invisible character would hide a word from a search and show it to a reader.
+    let (head, tail) = stem.split_at(stem.len() / 2);
+    format!(
+        "no such stream: {head}\u{200b}{tail} {key} live/{key} '{stem}' args={query} rtmp://h/live/{stem}"
+    )
+}
+
 /// The information object of `_result`, `_error` and `onStatus`.
 pub(super) fn status(level: &str, code: &str, description: &str) -> Value {
     let field = |name: &str, text: &str| (name.to_owned(), Value::Text(text.to_owned()));
