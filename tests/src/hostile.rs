@@ -261,7 +261,7 @@ impl Host {
                 "publish" => {
                     let key = rest.get(1).map(Value::text).unwrap_or_default();
                     self.note(|visit| {
-                        (visit.key, visit.publish_stream) = (key.clone(), Some(message.stream))
+                        (visit.key, visit.publish_stream) = (key.clone(), Some(message.stream));
                     });
                     if matches!(attack, Attack::EchoKey | Attack::EchoKeyLater) {
                         let code = format!("NetStream.Publish.{key}");

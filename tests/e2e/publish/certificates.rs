@@ -14,7 +14,7 @@ use super::film::Film;
 use super::logs::Logs;
 
 async fn film() -> Film {
-    Film::of(Clip::new().seconds(2.0).make().await).await
+    Film::of(Clip::new().seconds(3.0).make().await).await
 }
 
 fn publish(id: &str, film: &Film, destination: Destination) -> StreamSpec {
