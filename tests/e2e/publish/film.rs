@@ -73,14 +73,17 @@ impl Film {
         times[times.len() - 1] + step - times[0]
     }
 
-    /// The audio frames that lap number `lap` plays: all of them but the priming (kept as pre-roll in the first lap)
-    /// and what reaches over the end of the picture.
-    fn audio_of(&self, lap: usize) -> Vec<&Packet> {
+    /// The audio frames that lap number `lap` of `laps` plays: all of them but the priming (kept as pre-roll in the first
+    /// lap) and what reaches over the end of the picture (kept where nothing follows).
+    fn audio_of(&self, lap: usize, laps: usize) -> Vec<&Packet> {
         let frame = self.audio.get(1).map_or(0.0, |second| second.dts_ms() - self.audio[0].dts_ms());
         let end = self.length_ms();
         let start = self.video.iter().map(Packet::pts_ms).reduce(f64::min).unwrap_or(0.0);
         let middle = |p: &Packet| p.pts_ms() + frame / 2.0 - start;
-        self.audio.iter().filter(|p| (lap == 0 || middle(p) > 0.0) && middle(p) < end).collect()
+        self.audio
+            .iter()
+            .filter(|p| (lap == 0 || middle(p) > 0.0) && (lap + 1 == laps || middle(p) < end))
+            .collect()
     }
 
     /// Checks that a recording has `laps` whole laps of the film: every payload, in order, nothing else but one kind
@@ -114,7 +117,7 @@ impl Film {
             Verdict { video: video.len(), audio: 0, silent: 0, left_out: 0, worst_offset_ms: 0.0 };
         let mut want = Vec::new();
         for lap in 0..laps {
-            let frames = self.audio_of(lap);
+            let frames = self.audio_of(lap, laps);
             verdict.left_out += self.audio.len() - frames.len();
             want.extend(frames.into_iter().map(|frame| (lap, frame)));
         }
