@@ -7,7 +7,7 @@ use crate::{
     publish::{DialError, TransmitError},
     rtmp::{
         refusal::{Refusal, RefusalKind},
-        session::Fault,
+        session::{Fault, Stage},
     },
     status::Reason,
 };
@@ -58,6 +58,8 @@ impl From<DialError> for LegEnd {
 impl From<Fault> for LegEnd {
     fn from(fault: Fault) -> Self {
         let reason = match fault {
+            // How a server with a check of its own says no, where it says nothing.
+            Fault::Closed(Stage::Publish) => Reason::RejectedEarly,
             Fault::Closed(_) => Reason::PeerClosed,
             _ => Reason::ProtocolError,
         };

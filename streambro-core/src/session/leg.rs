@@ -129,6 +129,10 @@ impl Leg {
         let (link, publisher) = tokio::select! {
             connected = connect => match connected {
                 Ok(connected) => connected,
+                // A key that worked before is still good.
+                Err(end) if end.reason == Reason::RejectedEarly && self.was_live => {
+                    return LegEnd { reason: Reason::PeerClosed, ..end };
+                }
                 Err(end) => return end,
             },
             () = stopped(&mut stop) => return LegEnd::new(Reason::Stopped, ""),

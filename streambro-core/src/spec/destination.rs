@@ -25,7 +25,9 @@ pub struct Destination {
 impl Destination {
     /// Names a server and application, such as `rtmps://a.rtmps.youtube.com/live2`, and the stream key.
     ///
-    /// The key goes out byte for byte, with any `?` and `&` in it. `rtmps` needs the feature `tls`.
+    /// The key goes out byte for byte, with any `?` and `&` in it. Tokens belong into the key: logs and events show no
+    /// more than the first segment of the URL's path, but the JSON form has the whole URL. `rtmps` needs the feature
+    /// `tls`.
     ///
     /// # Errors
     /// `InvalidSpec`, naming the part that cannot be used. The text never contains the key.

@@ -96,7 +96,8 @@ pub enum Reason {
     BadApp,
     /// The server refused for another reason; the detail has its words.
     Refused,
-    /// The connection closed within a second of publishing: usually a wrong key. Check the key; retried slowly.
+    /// The connection closed when publishing was asked for, or within a second of it: usually a wrong key. Check the
+    /// key; retried slowly.
     RejectedEarly,
     /// The peer accepted no byte for 15 s.
     Stalled,
