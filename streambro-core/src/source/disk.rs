@@ -55,19 +55,25 @@ struct Queue {
 #[derive(Debug)]
 struct Job {
     opened: Arc<Opened>,
-    offset: u64,
-    len: usize,
-    reply: oneshot::Sender<io::Result<Vec<u8>>>,
+    wanted: Vec<Span>,
+    reply: oneshot::Sender<io::Result<Vec<Vec<u8>>>>,
+}
+
+/// A stretch of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) offset: u64,
+    pub(super) len: usize,
 }
 
 impl Disk {
-    /// Asks for `len` bytes at `offset`; fewer come at the end of the file.
+    /// Asks for stretches of a file, in their order; fewer bytes come at the end of the file.
     ///
     /// Never blocks. Dropping the receiver takes the request back unless its thread has begun.
-    pub(crate) fn read(self: &Arc<Self>, opened: Arc<Opened>, offset: u64, len: usize) -> Answer {
+    pub(super) fn read(self: &Arc<Self>, opened: Arc<Opened>, wanted: Vec<Span>) -> Answer {
         let (reply, answer) = oneshot::channel();
         let mut queue = lock(&self.queue);
-        queue.jobs.push_back(Job { opened, offset, len, reply });
+        queue.jobs.push_back(Job { opened, wanted, reply });
         if queue.idle == 0 && queue.threads < THREADS_PER_DEVICE {
             let disk = Arc::clone(self);
             let spawned =
@@ -105,7 +111,7 @@ impl Disk {
             };
             drop(queue);
             if !job.reply.is_closed() {
-                let bytes = read(&job);
+                let bytes = job.wanted.iter().map(|span| read(&job.opened, span)).collect();
                 let _ = job.reply.send(bytes);
             }
             queue = lock(&self.queue);
@@ -114,13 +120,13 @@ impl Disk {
 }
 
 /// What a read brings.
-pub(super) type Answer = oneshot::Receiver<io::Result<Vec<u8>>>;
+pub(super) type Answer = oneshot::Receiver<io::Result<Vec<Vec<u8>>>>;
 
-fn read(job: &Job) -> io::Result<Vec<u8>> {
-    let mut bytes = vec![0; job.len];
+fn read(opened: &Opened, span: &Span) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; span.len];
     let mut filled = 0;
     while filled < bytes.len() {
-        match job.opened.file.read_at(&mut bytes[filled..], job.offset + filled as u64) {
+        match opened.file.read_at(&mut bytes[filled..], span.offset + filled as u64) {
             Ok(0) => break,
             Ok(n) => filled += n,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -9,7 +9,7 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::disk::{Answer, Disk};
+use super::disk::{Answer, Disk, Span};
 use crate::{media::read::ReadAt, survey::Opened, sys};
 
 /// What a disk thread reads at once: a second of a 1 Mb/s stream, and the kernel reads ahead beyond it.
@@ -29,6 +29,9 @@ pub(crate) struct Piece {
     pub len: usize,
 }
 
+/// Gaps of the file up to this are read with what lies around them.
+const GAP: u64 = 16 * 1_024;
+
 /// One stream's way to its open file.
 ///
 /// `read_at` and `gather` answer `WouldBlock` when the bytes are not in memory; [`poll_fetch`](Self::poll_fetch) then
@@ -37,10 +40,10 @@ pub(crate) struct Piece {
 pub(crate) struct Reader {
     opened: Arc<Opened>,
     disk: Arc<Disk>,
-    /// What a disk thread brought, while it is of use.
-    block: RefCell<Option<Block>>,
-    /// What was missing at the last `WouldBlock`.
-    missing: Cell<Option<(u64, usize)>>,
+    /// What a disk thread brought at the last fetch, while it is of use.
+    blocks: RefCell<Vec<Block>>,
+    /// What the last call that said `WouldBlock` needs: all of it, or one part would drive out the other for ever.
+    missing: RefCell<Vec<Span>>,
     /// The file system cannot tell what is cached.
     opaque: Cell<bool>,
     fetching: Option<Fetch>,
@@ -48,8 +51,7 @@ pub(crate) struct Reader {
 
 #[derive(Debug)]
 struct Fetch {
-    offset: u64,
-    needed: usize,
+    needed: Vec<Span>,
     answer: Answer,
 }
 
@@ -65,8 +67,8 @@ impl Reader {
         Self {
             opened,
             disk,
-            block: RefCell::new(None),
-            missing: Cell::new(None),
+            blocks: RefCell::default(),
+            missing: RefCell::default(),
             opaque: Cell::new(false),
             fetching: None,
         }
@@ -80,12 +82,16 @@ impl Reader {
     pub(crate) fn gather(&self, buf: &mut [u8], pieces: &[Piece]) -> io::Result<()> {
         let mut rest = pieces;
         while let [first, ..] = rest {
-            if self.copy_from_block(&mut buf[first.at..first.at + first.len], first.offset) == first.len {
+            if self.copy_from_blocks(&mut buf[first.at..first.at + first.len], first.offset) == first.len {
                 rest = &rest[1..];
                 continue;
             }
             let run = run_length(rest);
-            self.read_run(buf, &rest[..run])?;
+            self.read_run(buf, &rest[..run]).inspect_err(|error| {
+                if error.kind() == io::ErrorKind::WouldBlock {
+                    *self.missing.borrow_mut() = spans(pieces);
+                }
+            })?;
             rest = &rest[run..];
         }
         Ok(())
@@ -96,30 +102,33 @@ impl Reader {
     /// # Errors
     /// Those of the file; `UnexpectedEof` when it has become shorter than it was.
     pub(crate) fn poll_fetch(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let mut fetch = match (self.fetching.take(), self.missing.take()) {
-            (Some(fetch), _) => fetch,
-            (None, Some((offset, needed))) => {
-                let answer = self.disk.read(Arc::clone(&self.opened), offset, needed.max(BLOCK));
-                Fetch { offset, needed, answer }
+        let mut fetch = match self.fetching.take() {
+            Some(fetch) => fetch,
+            None => {
+                let needed = self.missing.take();
+                let Some(share) = BLOCK.checked_div(needed.len()) else { return Poll::Ready(Ok(())) };
+                let wanted = needed.iter().map(|span| Span { len: span.len.max(share), ..*span }).collect();
+                Fetch { answer: self.disk.read(Arc::clone(&self.opened), wanted), needed }
             }
-            (None, None) => return Poll::Ready(Ok(())),
         };
         let Poll::Ready(answer) = Pin::new(&mut fetch.answer).poll(context) else {
             self.fetching = Some(fetch);
             return Poll::Pending;
         };
-        let bytes = answer.map_err(|_| io::Error::other("the disk thread died"))??;
-        if bytes.len() < fetch.needed {
-            return Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()));
-        }
-        *self.block.get_mut() = Some(Block { offset: fetch.offset, bytes });
+        self.missing.get_mut().clear();
+        let brought = answer.map_err(|_| io::Error::other("the disk thread died"))??;
+        let blocks = fetch.needed.iter().zip(brought).map(|(span, bytes)| {
+            let whole = bytes.len() >= span.len;
+            whole.then_some(Block { offset: span.offset, bytes }).ok_or(io::ErrorKind::UnexpectedEof)
+        });
+        *self.blocks.get_mut() = blocks.collect::<Result<_, _>>()?;
         Poll::Ready(Ok(()))
     }
 
     /// Forgets what a disk thread brought, once it has been used: a stream that waits holds no buffer.
     pub(crate) fn rest(&mut self) {
         if !self.opaque.get() {
-            *self.block.get_mut() = None;
+            *self.blocks.get_mut() = vec![];
         }
     }
 
@@ -130,7 +139,7 @@ impl Reader {
         let mut done = 0;
         while done < total {
             if self.opaque.get() {
-                return Err(self.would_block(start, total));
+                return Err(io::ErrorKind::WouldBlock.into());
             }
             let mut slices = SliceList::default();
             let (mut tail, mut tail_at, mut skip) = (&mut *buf, 0, done);
@@ -152,7 +161,6 @@ impl Reader {
                 Ok(n) => done += n,
                 Err(error) => match error.kind() {
                     io::ErrorKind::Interrupted => {}
-                    io::ErrorKind::WouldBlock => return Err(self.would_block(start, total)),
                     io::ErrorKind::Unsupported => self.opaque.set(true),
                     _ => return Err(error),
                 },
@@ -161,23 +169,16 @@ impl Reader {
         Ok(())
     }
 
-    fn copy_from_block(&self, buf: &mut [u8], offset: u64) -> usize {
-        let block = self.block.borrow();
-        let Some(block) = block.as_ref() else { return 0 };
-        let Some(from) = offset.checked_sub(block.offset).and_then(|from| usize::try_from(from).ok()) else {
-            return 0;
-        };
-        let Some(bytes) = block.bytes.get(from..) else { return 0 };
+    fn copy_from_blocks(&self, buf: &mut [u8], offset: u64) -> usize {
+        let blocks = self.blocks.borrow();
+        let found = blocks.iter().find_map(|block| {
+            let from = usize::try_from(offset.checked_sub(block.offset)?).ok()?;
+            block.bytes.get(from..).filter(|bytes| !bytes.is_empty())
+        });
+        let Some(bytes) = found else { return 0 };
         let n = bytes.len().min(buf.len());
         buf[..n].copy_from_slice(&bytes[..n]);
         n
-    }
-
-    fn would_block(&self, offset: u64, len: usize) -> io::Error {
-        // A window may be wider than what is left of the file.
-        let len = len.min(usize::try_from(self.opened.len.saturating_sub(offset)).unwrap_or(usize::MAX));
-        self.missing.set(Some((offset, len)));
-        io::ErrorKind::WouldBlock.into()
     }
 }
 
@@ -186,7 +187,7 @@ impl ReadAt for Reader {
         if offset >= self.opened.len || buf.is_empty() {
             return Ok(0);
         }
-        let copied = self.copy_from_block(buf, offset);
+        let copied = self.copy_from_blocks(buf, offset);
         if copied > 0 {
             return Ok(copied);
         }
@@ -197,8 +198,26 @@ impl ReadAt for Reader {
                 done => return done,
             }
         }
-        Err(self.would_block(offset, buf.len()))
+        // A window may be wider than what is left of the file.
+        let left = usize::try_from(self.opened.len - offset).unwrap_or(usize::MAX);
+        *self.missing.borrow_mut() = vec![Span { offset, len: buf.len().min(left) }];
+        Err(io::ErrorKind::WouldBlock.into())
     }
+}
+
+/// The stretches of the file that hold all the pieces, which are in the file's order.
+fn spans(pieces: &[Piece]) -> Vec<Span> {
+    let mut spans: Vec<Span> = vec![];
+    for piece in pieces {
+        let end = piece.offset + piece.len as u64;
+        match spans.last_mut() {
+            Some(last) if piece.offset <= last.offset + last.len as u64 + GAP => {
+                last.len = last.len.max((end - last.offset) as usize);
+            }
+            _ => spans.push(Span { offset: piece.offset, len: piece.len }),
+        }
+    }
+    spans
 }
 
 /// How many pieces from the first on follow each other both in the file and in the buffer.
