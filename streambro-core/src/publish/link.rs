@@ -100,8 +100,8 @@ impl Link {
         }
     }
 
-    /// Lets the kernel drop what it still holds for the connection once that is closed: the queue of a dead peer would
-    /// stay in kernel memory for minutes.
+    /// Lets the end of the connection, which must follow, drop what the kernel still holds for it. Closing alone would
+    /// keep the queue of a dead peer in kernel memory for minutes.
     pub(crate) fn abort(&self) {
         let _ = socket2::SockRef::from(&self.counted().tcp).set_linger(Some(std::time::Duration::ZERO));
     }

@@ -20,6 +20,7 @@ pub(super) async fn say_goodbye(pump: &mut Pump, bound: Duration) {
     pump.outbox.clear();
     pump.publisher.begin_close();
     let said = timeout(bound, poll_fn(|context| poll_say(pump, context))).await;
+    pump.left_in_order = said.is_ok();
     if matches!(said, Ok(Ok(()))) {
         let drain = poll_fn(|context| match receive(&mut pump.link, &mut pump.publisher, context) {
             Ok(()) => Poll::Pending,

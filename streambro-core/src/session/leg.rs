@@ -214,19 +214,17 @@ impl Leg {
         };
         let early = !pump.was_live() && !self.was_live;
         match end.reason {
-            Reason::Stopped | Reason::Finished | Reason::Rotated | Reason::ReconnectRequested => {
+            Reason::Stopped | Reason::Finished | Reason::Rotated | Reason::ReconnectRequested
+            // The server did nothing wrong and has yet to read what was sent.
+            | Reason::SourceTruncated | Reason::SourceUnreadable | Reason::SourceInvalid => {
                 say_goodbye(&mut pump, bound).await;
                 end
             }
             Reason::PeerClosed if early => {
-                pump.link.abort();
                 let detail = format!("{}, within a second of publishing: check the key", end.detail);
                 LegEnd::new(Reason::RejectedEarly, detail)
             }
-            _ => {
-                pump.link.abort();
-                end
-            }
+            _ => end,
         }
     }
 }

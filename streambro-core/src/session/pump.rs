@@ -51,6 +51,8 @@ pub(super) struct Pump {
     pub(super) publisher: Publisher,
     pub(super) outbox: Outbox,
     pub(super) reader: Reader,
+    /// A goodbye was said, and what the kernel holds may still go out.
+    pub(super) left_in_order: bool,
     feed: Feed,
     road: Arc<Road>,
     counters: Arc<LegCounters>,
@@ -115,6 +117,7 @@ impl Pump {
             link,
             publisher,
             outbox: Outbox::default(),
+            left_in_order: false,
             feed,
             reader: Reader::new(Arc::clone(&road.opened), Arc::clone(&road.disk)),
             timer: Box::pin(sleep_until(now)),
@@ -412,6 +415,9 @@ impl Pump {
 
 impl Drop for Pump {
     fn drop(&mut self) {
+        if !self.left_in_order {
+            self.link.abort();
+        }
         self.road.playhead.leave(Instant::now());
     }
 }
