@@ -153,7 +153,8 @@ impl Fsm {
 
     fn ended(&mut self, leg: usize, end: LegEnd, at: Duration, effects: &mut Vec<Effect>) {
         let state = &mut self.legs[leg];
-        if state.live_since.take().is_some_and(|since| at >= since + self.times.backoff_reset) {
+        let lived = state.live_since.take().map(|since| at.saturating_sub(since));
+        if lived.is_some_and(|lived| lived >= self.times.backoff_reset) {
             state.backoff.reset();
         }
         (state.reason, state.detail) = (Some(end.reason), end.detail.clone());
@@ -165,8 +166,9 @@ impl Fsm {
                 Fate::Again(pace) => {
                     state.phase = LegPhase::Waiting;
                     let delay = match pace {
-                        Pace::AtOnce => Duration::ZERO,
-                        Pace::Soon => state.backoff.next(false, &self.times),
+                        Pace::AtOnce if lived.is_some() => Duration::ZERO,
+                        // A server that asks for a reconnect before anything is live would be called without end.
+                        Pace::AtOnce | Pace::Soon => state.backoff.next(false, &self.times),
                         Pace::Slowly => state.backoff.next(true, &self.times),
                     };
                     effects.push(Effect::Wait(leg, delay));
@@ -313,6 +315,24 @@ mod tests {
             let Some(Effect::Wait(0, delay)) = effects.first() else { panic!("{effects:?}") };
             assert!(*delay >= SECOND * least && *delay <= SECOND * most, "{reason:?}: {delay:?}");
         }
+    }
+
+    #[test]
+    fn a_server_that_asks_for_a_reconnect_again_and_again_is_not_called_without_end() {
+        let mut fsm = begun(1);
+        let delay = |effects: &[Effect]| match effects.first() {
+            Some(Effect::Wait(0, delay)) => *delay,
+            _ => panic!("{effects:?}"),
+        };
+        for attempt in 0..8 {
+            fsm.handle(Input::Signal(0, SignalKind::Publishing), SECOND);
+            let effects = fsm.handle(Input::Ended(0, end(Reason::ReconnectRequested)), SECOND);
+            assert!(delay(&effects) >= (SECOND / 4 * (1 << attempt)).min(SECOND * 30), "{effects:?}");
+            fsm.handle(Input::Due(0), SECOND);
+        }
+        go_live(&mut fsm, 0);
+        let effects = fsm.handle(Input::Ended(0, end(Reason::ReconnectRequested)), SECOND * 2);
+        assert_eq!(delay(&effects), Duration::ZERO);
     }
 
     #[test]
