@@ -8,7 +8,11 @@ use std::{
 };
 
 use socket2::{SockRef, TcpKeepalive};
-use tokio::{net::TcpStream, task::JoinSet, time::timeout};
+use tokio::{
+    net::TcpStream,
+    task::JoinSet,
+    time::{Instant, timeout, timeout_at},
+};
 
 use super::{Link, Resolver, link::Counted};
 use crate::spec::{Destination, DestinationPolicy, Times};
@@ -75,7 +79,13 @@ impl Dialer {
     /// A [`DialError`], within the time table's bounds.
     pub(crate) async fn dial(&self, destination: &Destination) -> Result<Link, DialError> {
         let bound = self.times.connect;
-        let tcp = timeout(bound, self.tcp(destination)).await.map_err(|_| DialError::Late(bound))??;
+        let deadline = Instant::now() + bound;
+        let addresses = timeout_at(deadline, self.resolve(destination)).await.unwrap_or_else(|_| {
+            let host = destination.url.host().to_owned();
+            Err(DialError::Unresolved(host, format!("no answer within {} s", bound.as_secs())))
+        })?;
+        let tcp = timeout_at(deadline, self.race(&addresses, destination.url.port())).await;
+        let tcp = tcp.map_err(|_| DialError::Late(bound))?.map_err(DialError::Unreachable)?;
         let counted = Counted::new(tcp);
         #[cfg(feature = "tls")]
         if destination.url.is_tls() {
@@ -90,8 +100,9 @@ impl Dialer {
         Ok(Link::Plain(counted))
     }
 
-    async fn tcp(&self, destination: &Destination) -> Result<TcpStream, DialError> {
-        let (host, port) = (destination.url.host(), destination.url.port());
+    /// The addresses to try, in order.
+    async fn resolve(&self, destination: &Destination) -> Result<Vec<IpAddr>, DialError> {
+        let host = destination.url.host();
         let unresolved = |why: String| DialError::Unresolved(host.to_owned(), why);
         let found = self.resolver.resolve(host).await.map_err(|error| unresolved(error.to_string()))?;
         if found.is_empty() {
@@ -102,7 +113,7 @@ impl Dialer {
         if allowed.is_empty() {
             return Err(DialError::NotAllowed(format!("{host} ({})", found[0])));
         }
-        self.race(&alternate(&allowed), port).await.map_err(DialError::Unreachable)
+        Ok(alternate(&allowed))
     }
 
     /// Tries the addresses one after the other, without waiting long for any.
