@@ -4,3 +4,4 @@ mod inputs;
 mod matrix;
 #[cfg(test)]
 mod publish;
+mod faults;
