@@ -168,7 +168,14 @@ impl Leg {
                 let received = receive(&mut link, &mut publisher, context);
                 while let Some(event) = publisher.poll_event() {
                     match event {
-                        Event::Publishing { .. } => return Poll::Ready(Ok(())),
+                        Event::Publishing { .. } => {
+                            return Poll::Ready(match received {
+                                // It came with the welcome; nothing more may ever come.
+                                Err(end) if end.reason == Reason::ProtocolError => Err(end),
+                                // The pump meets the end again and knows what it means there.
+                                _ => Ok(()),
+                            });
+                        }
                         Event::Refused(refusal) => return Poll::Ready(Err(refusal.into())),
                         _ => {}
                     }
