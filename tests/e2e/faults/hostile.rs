@@ -7,6 +7,8 @@ use streambro_core::{LegPhase, Phase, Reason, Times};
 use streambro_tests::hostile::{Attack, Hostile, Stage};
 use streambro_tests::proxy::{Flow, Proxy};
 use streambro_tests::{mem, process};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::TcpListener;
 
 use super::apart::{self, Apart};
 use super::rig::{self, MIB, SOON, ms};
@@ -210,4 +212,50 @@ async fn pings_without_end_from_a_server_that_reads_no_answer_neither_hang_the_h
     let end = rig::next_end(&mut events, SOON).await;
     assert_eq!(end.reason, Some(Reason::HandshakeTimeout), "{end:?}");
     assert!(end.at - began < ms(6_500), "{:?}", end.at - began);
+}
+
+#[tokio::test]
+async fn a_server_that_breaks_the_rules_within_its_welcome_is_left_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("rtmp://{}/live", listener.local_addr().unwrap());
+    let server = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        // All at once: the handshake, an answer to each command that is to come, and a chunk size of 0.
+        let mut words = vec![3; 1 + 1_536 + 1_536];
+        words[5..9].fill(0);
+        words.extend(message(20, &[text("_result"), number(1.0), vec![5, 5]].concat()));
+        words.extend(message(20, &[text("_result"), number(4.0), vec![5], number(1.0)].concat()));
+        let start =
+            [vec![3], field("level", "status"), field("code", "NetStream.Publish.Start"), vec![0, 0, 9]];
+        words.extend(message(20, &[text("onStatus"), number(0.0), vec![5], start.concat()].concat()));
+        words.extend(message(1, &[0; 4]));
+        stream.write_all(&words).await.unwrap();
+        // And nothing more.
+        let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+    });
+    let manager = rig::manager(Times::default()).await;
+    let mut events = manager.subscribe(64);
+    let clip = streambro_tests::demo_clip();
+    manager.start(rig::forever("welcome", &clip, &url)).await.unwrap();
+    let end = rig::next_end(&mut events, ms(5_000)).await;
+    assert_eq!(end.reason, Some(Reason::ProtocolError), "{end:?}");
+    tokio::time::timeout(SOON, server).await.expect("it is left").unwrap();
+}
+
+/// A message in one chunk.
+fn message(kind: u8, body: &[u8]) -> Vec<u8> {
+    assert!(body.len() <= 128);
+    [&[3, 0, 0, 0, 0, 0, body.len() as u8, kind, 0, 0, 0, 0], body].concat()
+}
+
+fn number(number: f64) -> Vec<u8> {
+    [&[0][..], &number.to_be_bytes()].concat()
+}
+
+fn text(text: &str) -> Vec<u8> {
+    [&[2, 0, text.len() as u8], text.as_bytes()].concat()
+}
+
+fn field(name: &str, value: &str) -> Vec<u8> {
+    [&text(name)[1..], &text(value)].concat()
 }

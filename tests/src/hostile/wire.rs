@@ -276,17 +276,14 @@ pub(super) fn announcement(chunk_stream: u16, length: u32) -> Vec<u8> {
 /// A command of 16 MiB in chunks of the given size.
 pub(super) fn longest(chunk_size: u32) -> Vec<u8> {
     const LENGTH: usize = 0x00FF_FFFF;
-    let mut out = vec![3, 0, 0, 0, 0xFF, 0xFF, 0xFF, 20, 0, 0, 0, 0];
-    let mut left = LENGTH;
-    while left > 0 {
-        let part = left.min(chunk_size.max(1) as usize);
-        // Markers of AMF0 null: a command that goes on for ever.
-        out.extend(std::iter::repeat_n(5, part));
-        left -= part;
-        if left > 0 {
-            out.push(0xC3);
-        }
-    }
+    let head = [3, 0, 0, 0, 0xFF, 0xFF, 0xFF, 20, 0, 0, 0, 0];
+    let part = LENGTH.min(chunk_size.max(1) as usize);
+    // Markers of AMF0 null: a command that goes on for ever. Doubled rather than pushed: even a debug build is quick.
+    let mut chunk = vec![5; part];
+    chunk.push(0xC3);
+    let mut out = [&head[..], &chunk.repeat(LENGTH.div_ceil(part))].concat();
+    // The last chunk has what is left, and none follows.
+    out.truncate(head.len() + LENGTH + LENGTH.div_ceil(part) - 1);
     out
 }
 
