@@ -62,7 +62,7 @@ async fn given_up(clip: &Path, times: Times, bound: Duration) -> GivenUp {
     let gone = || !rig::kernel_holds(server.address()) || server.visits().len() > 1;
     rig::until(ms(1_000), "the kernel lets go", || gone().then_some(())).await;
     server.until(SOON, |v| v.len() > 1 && v[1].publish_stream.is_some()).await;
-    println!("{:?} after the last byte: {}", end.at - moved, end.detail);
+    println!("{:?} after the last of {taken} bytes: {}", end.at - moved, end.detail);
     GivenUp { after: end.at - moved, grown: peak - before }
 }
 
