@@ -58,7 +58,7 @@ const ATTACKS: [(Attack, Stage, Fate); 28] = [
     (Attack::Silent, Stage::Published, Lives),
     (Attack::StopReading, Stage::Created, LATE),
     (Attack::StopReading, Stage::Published, Ends(&[Reason::Stalled])),
-    (Attack::Close, Stage::Created, Ends(&[Reason::PeerClosed])),
+    (Attack::Close, Stage::Created, Ends(&[Reason::RejectedEarly])),
     (Attack::Noise, Stage::Accepted, BROKEN),
     (Attack::Noise, Stage::Handshaken, BROKEN),
     (Attack::Noise, Stage::Published, BROKEN),
