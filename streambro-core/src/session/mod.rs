@@ -6,8 +6,10 @@ mod leg;
 mod playhead;
 mod pump;
 mod remux;
+mod road;
 
 pub(crate) use end::LegEnd;
-pub(crate) use leg::{Leg, LegCounters, Road, Signal, SignalKind};
+pub(crate) use leg::Leg;
 pub(crate) use playhead::Playhead;
 pub use remux::{RemuxReport, remux};
+pub(crate) use road::{LegCounters, Road, Signal, SignalKind};

@@ -14,8 +14,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     end::LegEnd,
-    leg::{LegCounters, Road, SignalKind},
     playhead::Entry,
+    road::{LegCounters, Road, SignalKind},
 };
 use crate::{
     media::packet::{Packet, Track},
