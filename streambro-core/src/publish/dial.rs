@@ -41,9 +41,11 @@ pub(crate) enum DialError {
     /// Resolution and TCP took too long.
     #[error("no connection within {} s", .0.as_secs())]
     Late(Duration),
+    #[cfg(feature = "tls")]
     /// TLS failed: a certificate that does not verify, or no TLS at all.
     #[error("{0}")]
     Tls(io::Error),
+    #[cfg(feature = "tls")]
     /// TLS took too long.
     #[error("no TLS session within {} s", .0.as_secs())]
     TlsLate(Duration),

@@ -62,7 +62,7 @@ impl Link {
     /// Passes on what TLS holds back; plain sockets hold nothing.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Plain(_) => Poll::Ready(Ok(())),
+            Self::Plain(counted) => Pin::new(counted).poll_flush(context),
             #[cfg(feature = "tls")]
             Self::Tls(tls) => Pin::new(tls).poll_flush(context),
         }

@@ -49,6 +49,7 @@ impl From<DialError> for LegEnd {
             DialError::Unresolved(..) => Reason::Unresolved,
             DialError::NotAllowed(_) => Reason::NotAllowed,
             DialError::Unreachable(_) | DialError::Late(_) => Reason::Unreachable,
+            #[cfg(feature = "tls")]
             DialError::Tls(_) | DialError::TlsLate(_) => Reason::TlsFailed,
         };
         Self::new(reason, error.to_string())

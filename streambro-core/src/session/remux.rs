@@ -15,13 +15,15 @@ use crate::{
         packet::{Content, Packet, Track},
         read::ReadAt,
     },
+    plan,
     source::{Feed, Fill, audio_config_of},
     spec::Repeat,
     survey::{Opened, Shelf, source_error},
 };
 
-/// Media placed at once, in milliseconds.
+/// Media placed at once, in milliseconds and in packets.
 const STEP_MS: u64 = 1_000;
+const BATCH: usize = 4_096;
 
 /// What a [`remux`] wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -55,8 +57,9 @@ pub fn remux(input: &Path, out: impl Write, repeat: Repeat) -> Result<RemuxRepor
         return Err(Error::new(ErrorKind::InvalidSpec, "repeat", "a file cannot be written for ever"));
     }
     let opened = Shelf::new(None).take(input)?;
-    let mut report = RemuxReport::default();
     let name = input.display().to_string();
+    plan::check(&opened.index).map_err(|why| Error::new(ErrorKind::SourceUnsupported, &name, why))?;
+    let mut report = RemuxReport::default();
     let mut out = Counted { out: io::BufWriter::with_capacity(1 << 18, out), bytes: 0 };
     write(&opened, &mut out, repeat, &mut report).map_err(|error| match error {
         RemuxError::Source(error) => source_error(&name, &error),
@@ -92,7 +95,7 @@ fn write(
     writer.audio(0, &[&flv::prefix::AUDIO_HEADER, &audio.asc])?;
     let (mut packets, mut body, mut announced, mut until) = (vec![], vec![], [None, Some(0)], 0);
     loop {
-        let filled = feed.fill(&opened.file, until, usize::MAX, &mut packets);
+        let filled = feed.fill(&opened.file, until, BATCH, &mut packets);
         for packet in packets.drain(..) {
             announce(&mut writer, opened, &packet, &mut announced)?;
             let time = packet.dts as u32;
@@ -118,7 +121,8 @@ fn write(
         }
         match filled.map_err(RemuxError::Source)? {
             Fill::End => break,
-            Fill::Filled | Fill::Full => until += STEP_MS,
+            Fill::Filled => until += STEP_MS,
+            Fill::Full => {}
         }
     }
     let corrections = feed.corrections();
