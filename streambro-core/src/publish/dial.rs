@@ -36,18 +36,18 @@ pub(crate) enum DialError {
     #[error("the destination policy does not allow {0}")]
     NotAllowed(String),
     /// No address answered.
-    #[error("{0}")]
-    Unreachable(io::Error),
+    #[error("no connection to {0}: {1}")]
+    Unreachable(String, io::Error),
     /// Resolution and TCP took too long.
     #[error("no connection within {} s", .0.as_secs())]
     Late(Duration),
-    #[cfg(feature = "tls")]
     /// TLS failed: a certificate that does not verify, or no TLS at all.
+    #[cfg(feature = "tls")]
     #[error("{0}")]
     Tls(io::Error),
-    #[cfg(feature = "tls")]
     /// TLS took too long.
-    #[error("no TLS session within {} s", .0.as_secs())]
+    #[cfg(feature = "tls")]
+    #[error("no TLS session within {} s; does this port speak RTMPS?", .0.as_secs())]
     TlsLate(Duration),
 }
 
@@ -86,8 +86,10 @@ impl Dialer {
             let host = destination.url.host().to_owned();
             Err(DialError::Unresolved(host, format!("no answer within {} s", bound.as_secs())))
         })?;
-        let tcp = timeout_at(deadline, self.race(&addresses, destination.url.port())).await;
-        let tcp = tcp.map_err(|_| DialError::Late(bound))?.map_err(DialError::Unreachable)?;
+        let (host, port) = (destination.url.host(), destination.url.port());
+        let tcp = timeout_at(deadline, self.race(&addresses, port)).await;
+        let unreachable = |error| DialError::Unreachable(format!("{host} port {port}"), error);
+        let tcp = tcp.map_err(|_| DialError::Late(bound))?.map_err(unreachable)?;
         let counted = Counted::new(tcp);
         #[cfg(feature = "tls")]
         if destination.url.is_tls() {

@@ -31,15 +31,14 @@ impl LegEnd {
         use io::ErrorKind::{
             BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, TimedOut, UnexpectedEof, WriteZero,
         };
-        let reason = match error.kind() {
+        match error.kind() {
             // TCP_USER_TIMEOUT or keepalive: the peer's host is gone.
-            TimedOut => Reason::Stalled,
+            TimedOut => Self::new(Reason::Stalled, "the peer's host acknowledged nothing for too long"),
             BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof | WriteZero => {
-                Reason::PeerClosed
+                Self::new(Reason::PeerClosed, error.to_string())
             }
-            _ => Reason::NetworkFailed,
-        };
-        Self::new(reason, error.to_string())
+            _ => Self::new(Reason::NetworkFailed, error.to_string()),
+        }
     }
 }
 
@@ -48,7 +47,7 @@ impl From<DialError> for LegEnd {
         let reason = match error {
             DialError::Unresolved(..) => Reason::Unresolved,
             DialError::NotAllowed(_) => Reason::NotAllowed,
-            DialError::Unreachable(_) | DialError::Late(_) => Reason::Unreachable,
+            DialError::Unreachable(..) | DialError::Late(_) => Reason::Unreachable,
             #[cfg(feature = "tls")]
             DialError::Tls(_) | DialError::TlsLate(_) => Reason::TlsFailed,
         };

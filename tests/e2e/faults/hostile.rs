@@ -58,7 +58,8 @@ const ATTACKS: [(Attack, Stage, Fate); 28] = [
     (Attack::Silent, Stage::Published, Lives),
     (Attack::StopReading, Stage::Created, LATE),
     (Attack::StopReading, Stage::Published, Ends(&[Reason::Stalled])),
-    (Attack::Close, Stage::Created, Ends(&[Reason::RejectedEarly])),
+    // Whether the publish command was out by then is chance, and makes the difference.
+    (Attack::Close, Stage::Created, Ends(&[Reason::PeerClosed, Reason::RejectedEarly])),
     (Attack::Noise, Stage::Accepted, BROKEN),
     (Attack::Noise, Stage::Handshaken, BROKEN),
     (Attack::Noise, Stage::Published, BROKEN),
