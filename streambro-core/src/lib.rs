@@ -27,7 +27,7 @@
 //! output. It runs on the tokio runtime on which the manager was built.
 //!
 //! # How it is built
-//! Control: spec → survey (what is in the file) → plan → permit → supervisor (a pure state machine and one task) →
+//! Control: spec → survey (what is in the file) → permit → supervisor (a pure state machine and one task) →
 //! session. Media: file → cursor → timeline → leg → RTMP. Modules use lower layers
 //! only; a test holds that.
 
@@ -39,7 +39,6 @@ mod error;
 mod event;
 mod limits;
 mod manager;
-mod plan;
 mod publish;
 mod secret;
 mod session;

@@ -14,7 +14,6 @@ const LAYERS: &[&[&str]] = &[
     &["media", "spec", "status"],
     &["rtmp", "event", "limits"],
     &["survey"],
-    &["plan"],
     &["source", "publish"],
     &["session"],
     &["supervisor"],
@@ -23,7 +22,7 @@ const LAYERS: &[&[&str]] = &[
 
 /// Decisions are pure: these may not even name what touches the world.
 const PURE: &[&str] =
-    &["plan.rs", "limits.rs", "supervisor/fsm.rs", "supervisor/backoff.rs", "media/timeline.rs", "rtmp/"];
+    &["limits.rs", "supervisor/fsm.rs", "supervisor/backoff.rs", "media/timeline.rs", "rtmp/"];
 
 const WORLD: &[&str] = &[
     "std::fs",

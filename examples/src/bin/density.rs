@@ -8,6 +8,8 @@
 //!   --distinct    gives every stream a file of its own (a copy)
 //!   --tls         RTMPS, with a certificate made for this run
 //!   --json        prints one object as the last line
+//!   --write-clip F  writes the padded clip to F and ends
+//!   --sink        is the sink: says its port, counts, and reports when a line comes in
 //! ```
 //!
 //! Every frame is counted: what was due, what was handed to the sockets and what the sink got must be the same, frame
@@ -57,6 +59,7 @@ struct Options {
     tls: bool,
     json: bool,
     sink: bool,
+    write_clip: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
@@ -67,6 +70,15 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if let Some(to) = &options.write_clip {
+        return match clip::pad(Path::new(DEMO_CLIP), to, PADDED_BITRATE) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("{}: {error}", to.display());
+                ExitCode::FAILURE
+            }
+        };
+    }
     let runtime = tokio::runtime::Runtime::new();
     let done = runtime.map_err(Failure::from).and_then(|runtime| {
         runtime.block_on(async { if options.sink { run_sink(&options).await } else { run(&options).await } })
@@ -436,6 +448,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         tls: false,
         json: false,
         sink: false,
+        write_clip: None,
     };
     while let Some(arg) = args.next() {
         let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
@@ -447,6 +460,7 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
             "--tls" => options.tls = true,
             "--json" => options.json = true,
             "--sink" => options.sink = true,
+            "--write-clip" => options.write_clip = Some(value()?.into()),
             _ => return Err(format!("{arg} is not an option")),
         }
     }

@@ -18,7 +18,6 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::Subscription,
     limits::{Ledger, Permit},
-    plan,
     spec::{DestinationPolicy, StreamId, StreamSpec},
     status::{Phase, Reason, StreamStatus},
     supervisor::{Run, Services, supervise},
@@ -246,10 +245,7 @@ impl StreamManager {
 
     async fn survey(&self, spec: &StreamSpec) -> Result<Arc<Opened>> {
         let path = &spec.source.file;
-        let opened = self.0.shelf.survey(path, self.0.services.times.survey).await?;
-        plan::check(&opened.index)
-            .map_err(|why| Error::new(ErrorKind::SourceUnsupported, path.display().to_string(), why))?;
-        Ok(opened)
+        self.0.shelf.survey(path, self.0.services.times.survey).await
     }
 
     /// Lets a run begin, unless it has been stopped meanwhile.

@@ -80,6 +80,15 @@ pub enum Unsupported {
     /// The first picture that would play depends on pictures before it.
     #[error("the first picture is not an IDR")]
     FirstPicture,
+    /// It ends as soon as it begins: looped, it would make the stream spin.
+    #[error("it lasts {ms} ms; a stream needs at least {} ms", super::index::MIN_LENGTH_MS)]
+    TooShort {
+        /// How long it lasts.
+        ms: u64,
+    },
+    /// Its time stamps span more than a year: they are broken.
+    #[error("its time stamps span more than a year")]
+    TooLong,
     /// The file is larger than a limit of the format or of streambro.
     #[error("{0}")]
     TooLarge(&'static str),

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use super::lane::Lane;
+use super::{error::Unsupported, lane::Lane};
 
 /// Everything a [`Cursor`](super::cursor::Cursor) needs of a file. Shared between all streams that play it.
 ///
@@ -24,6 +24,35 @@ pub(crate) struct Layout {
     pub(crate) audio: Option<Lane>,
     /// Bytes of the file.
     pub(crate) len: u64,
+}
+
+/// A shorter item would make a looping stream spin, in milliseconds.
+pub(super) const MIN_LENGTH_MS: u64 = 100;
+
+/// No film is longer than a year; broken time stamps are. In milliseconds.
+const MAX_LENGTH_MS: u64 = 365 * 24 * 60 * 60 * 1_000;
+
+impl Index {
+    /// How long an item lasts, in milliseconds: as long as its video, else its audio.
+    pub(crate) fn length_ms(&self) -> u64 {
+        let length = |duration: u64, timescale: NonZeroU32| {
+            u64::try_from(u128::from(duration) * 1_000 / u128::from(timescale.get())).unwrap_or(u64::MAX)
+        };
+        match (&self.video, &self.audio) {
+            (Some(video), _) => length(video.duration, video.timescale),
+            (None, Some(audio)) => length(audio.duration, audio.timescale),
+            (None, None) => 0,
+        }
+    }
+
+    /// Whether its length is in the way of playing it.
+    pub(crate) fn length_obstacle(&self) -> Option<Unsupported> {
+        match self.length_ms() {
+            ms @ ..MIN_LENGTH_MS => Some(Unsupported::TooShort { ms }),
+            MIN_LENGTH_MS..=MAX_LENGTH_MS => None,
+            _ => Some(Unsupported::TooLong),
+        }
+    }
 }
 
 /// One track of a file. Times are ticks of `timescale` on the item's clock (see [`Sample`](super::packet::Sample)).
@@ -88,5 +117,31 @@ impl AudioConfig {
             channel_config: 2,
             frame_samples: 1_024,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn obstacle(duration: u64) -> Option<Unsupported> {
+        let video = TrackInfo {
+            timescale: NonZeroU32::new(1_000).unwrap(),
+            configs: vec![],
+            first_dts: 0,
+            first_pts: 0,
+            min_composition: 0,
+            duration,
+            samples: 1,
+        };
+        Index { video: Some(video), audio: None, layout: Layout::default() }.length_obstacle()
+    }
+
+    #[test]
+    fn items_that_would_spin_or_never_end_are_no_films() {
+        assert_eq!(obstacle(99), Some(Unsupported::TooShort { ms: 99 }));
+        assert_eq!(obstacle(100), None);
+        assert_eq!(obstacle(10 * 60 * 60 * 1_000), None);
+        assert_eq!(obstacle(u64::MAX), Some(Unsupported::TooLong));
     }
 }

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::aac::AudioSpecificConfig;
 use super::cursor::{Cursor, MAX_EMPTY, open_any};
-use super::error::MediaError;
+use super::error::{MediaError, Unsupported};
 use super::h264::{AvcC, Sps, is_slice};
 use super::index::{AudioConfig, Index, TrackInfo, VideoConfig};
 use super::lane::Lane;
@@ -31,6 +31,9 @@ pub struct MediaInfo {
     pub video: Option<VideoInfo>,
     /// The audio track.
     pub audio: Option<AudioInfo>,
+    /// What is in the way of playing it although it could be measured.
+    #[serde(skip)]
+    pub(crate) obstacles: Vec<Unsupported>,
 }
 
 /// A file format.
@@ -134,7 +137,9 @@ pub fn probe<R: ReadAt + ?Sized>(reader: &R, len: u64) -> Result<MediaInfo, Medi
         cursor.advance();
     };
     let first_is_idr = begins_with_idr(&reader, &index)?;
+    let first = (first_is_idr == Some(false)).then_some(Unsupported::FirstPicture);
     Ok(MediaInfo {
+        obstacles: first.into_iter().chain(index.length_obstacle()).collect(),
         container: container(&index),
         duration_ms: video.end_ms().max(audio.end_ms()),
         truncated,

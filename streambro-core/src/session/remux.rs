@@ -15,7 +15,6 @@ use crate::{
         packet::{Content, Packet, Track},
         read::ReadAt,
     },
-    plan,
     source::{Feed, Fill, audio_config_of},
     spec::Repeat,
     survey::{Opened, Shelf, source_error},
@@ -58,7 +57,6 @@ pub fn remux(input: &Path, out: impl Write, repeat: Repeat) -> Result<RemuxRepor
     }
     let opened = Shelf::new(None).take(input)?;
     let name = input.display().to_string();
-    plan::check(&opened.index).map_err(|why| Error::new(ErrorKind::SourceUnsupported, &name, why))?;
     let mut report = RemuxReport::default();
     let mut out = Counted { out: io::BufWriter::with_capacity(1 << 18, out), bytes: 0 };
     write(&opened, &mut out, repeat, &mut report).map_err(|error| match error {

@@ -44,10 +44,8 @@ pub fn probe(path: impl AsRef<Path>) -> Result<Probe> {
     let file = open_source(None, path, &name)?;
     let len = file.metadata().map_err(|error| source_error(&name, &error.into()))?.len();
     match probe::probe(&file, len) {
-        Ok(info) => {
-            let first_is_idr = info.video.as_ref().and_then(|video| video.first_is_idr);
-            let obstacles =
-                if first_is_idr == Some(false) { vec![Unsupported::FirstPicture] } else { vec![] };
+        Ok(mut info) => {
+            let obstacles = std::mem::take(&mut info.obstacles);
             Ok(Probe { info: Some(info), obstacles })
         }
         Err(MediaError::Unsupported(obstacles)) if obstacles != [Unsupported::Container] => {

@@ -104,6 +104,9 @@ impl Shelf {
             return Ok(known);
         }
         let index = cursor::open(&file, identity.len).map_err(|error| source_error(&name, &error))?;
+        if let Some(obstacle) = index.length_obstacle() {
+            return Err(source_error(&name, &MediaError::Unsupported(vec![obstacle])));
+        }
         let opened = Opened { file, len: identity.len, device: identity.device, index: Arc::new(index) };
         let opened = Arc::new(opened);
         let mut shelf = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
