@@ -80,9 +80,13 @@ impl Serialize for Secret {
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // The usual error repeats the value that it did not want: a key of digits alone, without its quotes.
-        String::deserialize(deserializer).map(Self::new).map_err(|_| {
+        let text = String::deserialize(deserializer).map_err(|_| {
             de::Error::custom("a secret is a well-formed string, in quotes also when it is all digits")
-        })
+        })?;
+        if text == MASK {
+            return Err(de::Error::custom("this secret was masked when it was written; put the real one in"));
+        }
+        Ok(Self::new(text))
     }
 }
 
@@ -104,6 +108,12 @@ mod tests {
             let error = serde_json::from_str::<Secret>(number).unwrap_err().to_string();
             assert!(error.contains("in quotes") && !error.contains("2345"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_mask_is_not_taken_for_a_secret() {
+        let error = serde_json::from_str::<Secret>("\"***\"").unwrap_err();
+        assert!(error.to_string().contains("masked"), "{error}");
     }
 
     #[test]

@@ -85,72 +85,65 @@ impl StreamManager {
     /// after [`shutdown`](Self::shutdown).
     pub async fn start(&self, spec: StreamSpec) -> Result<Stream> {
         let id = self.check(&spec)?;
-        let run = {
-            let mut registry = self.registry();
-            registry.forget_ended();
-            if registry.closed {
-                return Err(closed());
+        let run = loop {
+            match self.claim(&id, &spec)? {
+                Claim::New(run) => break run,
+                Claim::Running(run) => return Ok(Stream(run)),
+                Claim::Unsettled(run) => settled(&run).await,
             }
-            if let Some(entry) = registry.streams.get(&id).filter(|entry| entry.run.ended_at().is_none()) {
-                let difference = entry.run.spec.difference(&spec);
-                return match difference {
-                    None => Ok(Stream(Arc::clone(&entry.run))),
-                    Some(field) => Err(Error::new(
-                        ErrorKind::AlreadyExists,
-                        id.as_str(),
-                        format!(
-                            "a stream with this id runs with another `{field}`; use `replace` to change it"
-                        ),
-                    )),
-                };
-            }
-            let permit = self.admit(&spec)?;
-            let run = Run::new(id.clone(), spec, permit);
-            registry.streams.insert(id, Entry { run: Arc::clone(&run), task: None });
-            run
         };
         let unfinished = Unfinished { manager: self, run: &run };
         let opened = self.survey(&run.spec).await?;
+        self.launch(&run, opened)?;
         std::mem::forget(unfinished);
-        self.launch(&run, opened);
         Ok(Stream(run))
     }
 
     /// Changes a stream: the new spec takes the place of the old one under the same id.
     ///
     /// The new source is opened first; if that fails the old stream goes on untouched. Then the old connections say
-    /// goodbye and the new ones open. A stream that does not run is simply started.
+    /// goodbye and the new ones open. Of several at once the last one wins. Not cancel safe: dropped while the old
+    /// connections say goodbye, it leaves no stream.
     ///
     /// # Errors
-    /// As [`start`](Self::start); `NotFound` when there is no stream with this id.
+    /// As [`start`](Self::start); `NotFound` when there is no stream with this id; `Ended` when another call took this
+    /// one's place.
     pub async fn replace(&self, spec: StreamSpec) -> Result<Stream> {
         let id = self.check(&spec)?;
-        let old = self.find(id.as_str())?;
-        if old.ended_at().is_none() && old.spec.difference(&spec).is_none() {
-            return Ok(Stream(old));
+        let known = self.find(id.as_str())?;
+        if known.is_settled() && known.spec.difference(&spec).is_none() {
+            return Ok(Stream(known));
         }
         let opened = self.survey(&spec).await?;
-        // The same user keeps the place; another one needs one of their own.
-        let permit = if old.spec.user == spec.user { old.take_permit() } else { None };
-        let permit = match permit {
-            Some(permit) => permit,
-            None => self.admit(&spec)?,
-        };
-        old.stop(Reason::Stopped);
-        let old = Stream(old);
-        let _ = timeout(self.0.services.times.goodbye * 2, old.ended()).await;
-        let run = Run::new(id.clone(), spec, permit);
-        {
+        let (old, run) = {
             let mut registry = self.registry();
             if registry.closed {
                 return Err(closed());
             }
+            let old = registry.streams.get(&id).map(|entry| Arc::clone(&entry.run));
+            // The same user keeps the place; another one needs one of their own.
+            let same_user = old.as_ref().filter(|old| old.spec.user == spec.user);
+            let permit = match same_user.and_then(|old| old.take_permit()) {
+                Some(permit) => permit,
+                None => self.admit(&spec)?,
+            };
+            let run = Run::new(id.clone(), spec, permit);
             let entry = Entry { run: Arc::clone(&run), task: None };
-            if let Some(Entry { task: Some(task), .. }) = registry.streams.insert(id, entry) {
+            (registry.streams.insert(id, entry), run)
+        };
+        let unfinished = Unfinished { manager: self, run: &run };
+        if let Some(old) = old {
+            old.run.stop(Reason::Stopped);
+            let bound = self.0.services.times.goodbye * 2;
+            if timeout(bound, Stream(Arc::clone(&old.run)).ended()).await.is_err() {
+                old.run.end(Reason::Stopped, "there was no time for a goodbye", &self.0.services.bus);
+            }
+            if let Some(task) = old.task {
                 task.abort();
             }
         }
-        self.launch(&run, opened);
+        self.launch(&run, opened)?;
+        std::mem::forget(unfinished);
         Ok(Stream(run))
     }
 
@@ -204,6 +197,8 @@ impl StreamManager {
     ///
     /// Idempotent; a second call waits as well. Cancel safe: the streams go on ending.
     pub async fn shutdown(&self, grace: Duration) {
+        // A grace beyond what a clock can tell is as good as a year.
+        let grace = grace.min(Duration::from_secs(365 * 24 * 60 * 60));
         let deadline = Instant::now() + grace;
         let runs: Vec<_> = {
             let mut registry = self.registry();
@@ -224,6 +219,9 @@ impl StreamManager {
     fn check(&self, spec: &StreamSpec) -> Result<StreamId> {
         let id = spec.check()?;
         for destination in &spec.destinations {
+            if let Err(why) = self.0.services.dialer.check(destination) {
+                return Err(Error::new(ErrorKind::InvalidSpec, "trust", why));
+            }
             // Names are checked when they are resolved; an address can be refused right here.
             let host = destination.url.host();
             if let Ok(address) = host.parse()
@@ -248,24 +246,59 @@ impl StreamManager {
         self.0.shelf.survey(path, self.0.services.times.survey).await
     }
 
-    /// Lets a run begin, unless it has been stopped meanwhile.
-    fn launch(&self, run: &Arc<Run>, opened: Arc<Opened>) {
+    /// Looks whether the id is free, and takes it with a place if it is.
+    fn claim(&self, id: &StreamId, spec: &StreamSpec) -> Result<Claim> {
         let mut registry = self.registry();
-        let Some(entry) = registry.streams.get_mut(&run.id).filter(|entry| Arc::ptr_eq(&entry.run, run))
-        else {
-            drop(registry);
-            run.end(Reason::Stopped, "", &self.0.services.bus);
-            return;
+        registry.forget_ended();
+        if registry.closed {
+            return Err(closed());
+        }
+        if let Some(entry) = registry.streams.get(id).filter(|entry| entry.run.ended_at().is_none()) {
+            let run = Arc::clone(&entry.run);
+            return match run.spec.difference(spec) {
+                _ if run.is_stopping() => Ok(Claim::Unsettled(run)),
+                None if run.is_settled() => Ok(Claim::Running(run)),
+                None => Ok(Claim::Unsettled(run)),
+                Some(field) => Err(Error::new(
+                    ErrorKind::AlreadyExists,
+                    id.as_str(),
+                    format!("a stream with this id runs with another `{field}`; use `replace` to change it"),
+                )),
+            };
+        }
+        let run = Run::new(id.clone(), spec.clone(), self.admit(spec)?);
+        registry.streams.insert(id.clone(), Entry { run: Arc::clone(&run), task: None });
+        Ok(Claim::New(run))
+    }
+
+    /// Lets a run begin. One that has been stopped meanwhile ends instead.
+    fn launch(&self, run: &Arc<Run>, opened: Arc<Opened>) -> Result<()> {
+        let mut registry = self.registry();
+        if registry.closed {
+            return Err(closed());
+        }
+        let entry = registry.streams.get_mut(&run.id).filter(|entry| Arc::ptr_eq(&entry.run, run));
+        let Some(entry) = entry else {
+            let detail = "another `replace` has taken its place";
+            return Err(Error::new(ErrorKind::Ended, run.id.as_str(), detail));
         };
+        if run.is_stopping() {
+            run.end(Reason::Stopped, "", &self.0.services.bus);
+            return Ok(());
+        }
         let work = supervise(Arc::clone(run), opened, Arc::clone(&self.0.services));
         entry.task = Some(self.0.runtime.spawn(work).abort_handle());
+        Ok(())
     }
 
     fn abort(&self, run: &Arc<Run>) {
-        if let Some(Entry { task: Some(task), .. }) = self.registry().streams.get(&run.id) {
+        // In this order: the task's own last word must not come first.
+        run.end(Reason::ShutDown, "there was no time for a goodbye", &self.0.services.bus);
+        let mut registry = self.registry();
+        let entry = registry.streams.get_mut(&run.id).filter(|entry| Arc::ptr_eq(&entry.run, run));
+        if let Some(task) = entry.and_then(|entry| entry.task.take()) {
             task.abort();
         }
-        run.end(Reason::ShutDown, "there was no time for a goodbye", &self.0.services.bus);
     }
 
     fn find(&self, id: &str) -> Result<Arc<Run>> {
@@ -301,13 +334,34 @@ impl Drop for Inner {
     fn drop(&mut self) {
         let registry = self.registry.get_mut().unwrap_or_else(PoisonError::into_inner);
         for entry in registry.streams.values() {
+            entry.run.end(Reason::ShutDown, "the manager was dropped", &self.services.bus);
             if let Some(task) = &entry.task {
                 task.abort();
             }
-            entry.run.end(Reason::ShutDown, "the manager was dropped", &self.services.bus);
         }
         self.services.bus.close();
     }
+}
+
+/// What [`StreamManager::claim`] found.
+enum Claim {
+    /// The id was free; this run has it now.
+    New(Arc<Run>),
+    /// This run is just what is wanted.
+    Running(Arc<Run>),
+    /// This run opens its source or says goodbye: what becomes of it decides.
+    Unsettled(Arc<Run>),
+}
+
+/// Waits until a run has opened its source, or has ended if it is to end.
+async fn settled(run: &Run) {
+    let done = |phase: &Phase| match *phase {
+        Phase::Ended => true,
+        Phase::Preparing | Phase::Stopping => false,
+        _ => !run.is_stopping(),
+    };
+    // The sender lives in the run.
+    let _ = run.phase().wait_for(done).await;
 }
 
 /// Takes a run out of the registry again unless its start succeeds: also when the start is cancelled.

@@ -13,8 +13,9 @@ use super::packet::{Sample, Track};
 use super::probe;
 use super::read::ReadAt;
 
-/// The largest sample: what the 24-bit length of an RTMP message or FLV tag holds beside the tag's own bytes.
-const MAX_SAMPLE: u32 = (16 << 20) - 16;
+/// The largest sample: what the 24-bit length of an RTMP message or FLV tag holds beside the tag's own bytes and the
+/// parameter sets that go in-band after a change (an avcC has at most 64 KiB).
+const MAX_SAMPLE: u32 = (16 << 20) - (64 << 10) - 64;
 /// Samples without bytes that may follow each other.
 pub(super) const MAX_EMPTY: u32 = 4_096;
 

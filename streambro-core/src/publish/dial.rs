@@ -45,6 +45,10 @@ pub(crate) enum DialError {
     #[cfg(feature = "tls")]
     #[error("{0}")]
     Tls(io::Error),
+    /// The connection ended during the handshake: a server that restarts, or one that does not speak TLS.
+    #[cfg(feature = "tls")]
+    #[error("the connection ended during the TLS handshake ({0}); does this port speak RTMPS?")]
+    TlsCut(io::Error),
     /// TLS took too long.
     #[cfg(feature = "tls")]
     #[error("no TLS session within {} s; does this port speak RTMPS?", .0.as_secs())]
@@ -73,6 +77,19 @@ impl Dialer {
         }
     }
 
+    /// Checks what of a destination only people can mend, without contacting anyone.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub(crate) fn check(&self, destination: &Destination) -> Result<(), String> {
+        #[cfg(feature = "tls")]
+        if matches!(destination.trust, crate::spec::Trust::Roots(_)) {
+            self.tls.config(&destination.trust).map_err(|error| error.to_string())?;
+        }
+        let _ = destination;
+        Ok(())
+    }
+
     /// Connects to a destination.
     ///
     /// Every allowed address of the name gets a try. Cancel safe: nothing is left behind.
@@ -99,7 +116,12 @@ impl Dialer {
             let bound = self.times.handshake;
             let connect = self.tls.connect(counted, destination.url.host(), &destination.trust);
             let tls = timeout(bound, Box::pin(connect)).await.map_err(|_| DialError::TlsLate(bound))?;
-            return tls.map(|tls| Link::Tls(Box::new(tls))).map_err(DialError::Tls);
+            return tls.map(|tls| Link::Tls(Box::new(tls))).map_err(|error| match error.kind() {
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe | io::ErrorKind::UnexpectedEof => {
+                    DialError::TlsCut(error)
+                }
+                _ => DialError::Tls(error),
+            });
         }
         Ok(Link::Plain(counted))
     }

@@ -27,9 +27,7 @@ const HELD_BACK: usize = 16 * 1_024;
 
 /// Makes encrypted connections. One configuration serves all streams that trust the same roots.
 #[derive(Debug, Default)]
-pub(super) struct Tls {
-    system: Mutex<Option<Arc<ClientConfig>>>,
-}
+pub(super) struct Tls(Mutex<Vec<(Trust, Arc<ClientConfig>)>>);
 
 impl Tls {
     /// Shakes hands over `tcp` with a server that must prove to be `host`.
@@ -45,22 +43,24 @@ impl Tls {
         connect.await.map_err(in_words)
     }
 
-    fn config(&self, trust: &Trust) -> io::Result<Arc<ClientConfig>> {
+    /// The configuration for `trust`, shared with whoever has it in use.
+    pub(super) fn config(&self, trust: &Trust) -> io::Result<Arc<ClientConfig>> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // Reading the system's store takes long enough to keep it; others go with their last stream.
+        known.retain(|(trust, config)| *trust == Trust::System || Arc::strong_count(config) > 1);
+        if let Some((_, config)) = known.iter().find(|(known, _)| known == trust) {
+            return Ok(Arc::clone(config));
+        }
         let mut config = match trust {
-            Trust::System => {
-                let mut system = self.system.lock().unwrap_or_else(PoisonError::into_inner);
-                if let Some(config) = &*system {
-                    return Ok(Arc::clone(config));
-                }
-                let config = lean(with_platform_roots()?);
-                *system = Some(Arc::clone(&config));
-                return Ok(config);
-            }
+            Trust::System => with_platform_roots()?,
             Trust::Roots(pem) => with_roots(pem)?,
             Trust::DangerAnyCertificate => without_verification()?,
         };
+        // A session is resumed at most once in days: a cache of them is only memory.
         config.resumption = Resumption::disabled();
-        Ok(Arc::new(config))
+        let config = Arc::new(config);
+        known.push((trust.clone(), Arc::clone(&config)));
+        Ok(config)
     }
 }
 
@@ -88,12 +88,6 @@ fn in_words(error: io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("the server's certificate is refused: {wrong}"))
 }
 
-fn lean(mut config: ClientConfig) -> Arc<ClientConfig> {
-    // A session is resumed at most once in days: a cache of them is only memory.
-    config.resumption = Resumption::disabled();
-    Arc::new(config)
-}
-
 fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
@@ -109,6 +103,9 @@ fn with_roots(pem: &str) -> io::Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     for root in CertificateDer::pem_slice_iter(pem.as_bytes()) {
         roots.add(root.map_err(io::Error::other)?).map_err(io::Error::other)?;
+    }
+    if roots.is_empty() {
+        return Err(io::Error::other("the text holds no certificate in PEM form"));
     }
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();
     Ok(builder.map_err(io::Error::other)?.with_root_certificates(roots).with_no_client_auth())

@@ -224,8 +224,8 @@ impl Outbox {
     /// Returns how many bytes went out, and whether everything did.
     ///
     /// # Errors
-    /// Those of the file (`WouldBlock`: fetch and call again; `UnexpectedEof`: it became shorter) as
-    /// [`TransmitError::Source`], those of `write` as [`TransmitError::Link`].
+    /// Those of the file (`UnexpectedEof`: it became shorter) as [`TransmitError::Source`], those of `write` as
+    /// [`TransmitError::Link`].
     pub(crate) fn transmit(
         &mut self,
         publisher: &mut Publisher,
@@ -239,12 +239,15 @@ impl Outbox {
                 let control = scratch.load(self, publisher);
                 let wanted = scratch.filled;
                 if wanted == 0 {
-                    return Ok(Transmitted { bytes: total, all: true });
+                    return Ok(Transmitted { bytes: total, outcome: Transfer::Done });
                 }
                 let ready = match scratch.gather(reader) {
                     Ok(()) => wanted,
                     // Answers to the server need no file.
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock && control > 0 => control,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        return Ok(Transmitted { bytes: total, outcome: Transfer::Fetching });
+                    }
                     Err(error) => return Err(TransmitError::Source(error)),
                 };
                 let mut out = 0;
@@ -259,7 +262,7 @@ impl Outbox {
                 publisher.consume(out.min(control));
                 self.consume(out.saturating_sub(control), &mut sent);
                 if blocked {
-                    return Ok(Transmitted { bytes: total, all: false });
+                    return Ok(Transmitted { bytes: total, outcome: Transfer::Blocked });
                 }
             }
         })
@@ -280,16 +283,27 @@ impl Outbox {
     }
 }
 
-/// What a [`Outbox::transmit`] came to.
+/// What an [`Outbox::transmit`] came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Transmitted {
     /// Bytes that went out.
     pub bytes: u64,
-    /// Whether nothing is left.
-    pub all: bool,
+    /// Whether that was all.
+    pub outcome: Transfer,
 }
 
-/// What stopped a [`Outbox::transmit`].
+/// Whether an [`Outbox`] is empty, and if not, what it waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transfer {
+    /// Nothing is left.
+    Done,
+    /// The socket takes no more.
+    Blocked,
+    /// The disk must bring something first.
+    Fetching,
+}
+
+/// What stopped an [`Outbox::transmit`].
 #[derive(Debug)]
 pub(crate) enum TransmitError {
     /// The file.

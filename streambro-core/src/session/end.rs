@@ -7,7 +7,7 @@ use crate::{
     publish::{DialError, TransmitError},
     rtmp::{
         refusal::{Refusal, RefusalKind},
-        session::{Fault, Stage},
+        session::Fault,
     },
     status::Reason,
 };
@@ -49,7 +49,11 @@ impl From<DialError> for LegEnd {
             DialError::NotAllowed(_) => Reason::NotAllowed,
             DialError::Unreachable(..) | DialError::Late(_) => Reason::Unreachable,
             #[cfg(feature = "tls")]
-            DialError::Tls(_) | DialError::TlsLate(_) => Reason::TlsFailed,
+            DialError::Tls(_) => Reason::TlsFailed,
+            #[cfg(feature = "tls")]
+            DialError::TlsCut(_) => Reason::PeerClosed,
+            #[cfg(feature = "tls")]
+            DialError::TlsLate(_) => Reason::HandshakeTimeout,
         };
         Self::new(reason, error.to_string())
     }
@@ -58,8 +62,6 @@ impl From<DialError> for LegEnd {
 impl From<Fault> for LegEnd {
     fn from(fault: Fault) -> Self {
         let reason = match fault {
-            // How a server with a check of its own says no, where it says nothing.
-            Fault::Closed(Stage::Publish) => Reason::RejectedEarly,
             Fault::Closed(_) => Reason::PeerClosed,
             _ => Reason::ProtocolError,
         };

@@ -10,7 +10,7 @@ use std::{
 use tokio::time::timeout;
 
 use super::pump::{Pump, receive};
-use crate::publish::TransmitError;
+use crate::publish::{Transfer, TransmitError};
 
 /// How long the server's own goodbye is waited for.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -33,13 +33,17 @@ pub(super) async fn say_goodbye(pump: &mut Pump, bound: Duration) {
 fn poll_say(pump: &mut Pump, context: &mut Context<'_>) -> Poll<io::Result<()>> {
     let Pump { link, publisher, outbox, reader, .. } = pump;
     let write = |bytes: &[u8]| match link.poll_write(context, bytes) {
+        Poll::Ready(Ok(0)) => Err(io::ErrorKind::WriteZero.into()),
         Poll::Ready(written) => written.map(Some),
         Poll::Pending => Ok(None),
     };
     match outbox.transmit(publisher, reader, write, |_| {}) {
-        Ok(sent) if sent.all => {}
-        Ok(_) => return Poll::Pending,
-        // The rest of the last frame is on a disk that does not answer: leave without it.
+        Ok(sent) => match sent.outcome {
+            Transfer::Done => {}
+            Transfer::Blocked => return Poll::Pending,
+            // The rest of the last frame is on a disk that does not answer: leave without it.
+            Transfer::Fetching => return Poll::Ready(Err(io::ErrorKind::WouldBlock.into())),
+        },
         Err(TransmitError::Source(error) | TransmitError::Link(error)) => return Poll::Ready(Err(error)),
     }
     match link.poll_flush(context) {

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     publish::Link,
     rtmp::{
-        session::{Event, Publisher},
+        session::{Event, Publisher, Stage},
         target::Target,
     },
     spec::{Destination, StreamId},
@@ -112,6 +112,10 @@ impl Leg {
         let accepted = timeout_at(since + bound, accepted).await;
         match accepted {
             Ok(Ok(())) => Ok((link, publisher)),
+            // How a server with a check of its own says no, where it says nothing.
+            Ok(Err(end)) if end.reason == Reason::PeerClosed && publisher.stage() == Stage::Publish => {
+                Err(LegEnd { reason: Reason::RejectedEarly, ..end })
+            }
             Ok(Err(end)) => Err(end),
             Err(_) => {
                 let detail = format!(
@@ -141,7 +145,7 @@ impl Leg {
             end = poll_fn(|context| pump.poll(context)) => end,
             () = stopped(&mut self.stop) => LegEnd::new(Reason::Stopped, ""),
         };
-        let early = !pump.was_live() && !self.was_live;
+        let early = pump.is_early() && !self.was_live;
         match end.reason {
             Reason::Stopped | Reason::Finished | Reason::Rotated | Reason::ReconnectRequested
             // The server did nothing wrong and has yet to read what was sent.

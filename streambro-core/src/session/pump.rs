@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     media::packet::{Packet, Track},
-    publish::{Link, Outbox, TransmitError},
+    publish::{Link, Outbox, Transfer, TransmitError},
     rtmp::session::{Event, Publisher},
     source::{Feed, Fill, Reader},
     status::Reason,
@@ -34,6 +34,8 @@ const LAGGING_MS: u64 = 2_000;
 const CAUGHT_UP_MS: u64 = 500;
 /// Catching up runs at most this much faster than time, in tenths.
 const CATCH_UP_TENTHS: u32 = 15;
+/// A tick that comes later than this is caught up like any other lag, not at once.
+const LATE_TICK: Duration = Duration::from_secs(1);
 /// How often acknowledgements are looked at.
 const SAMPLE: Duration = Duration::from_millis(500);
 /// rustls closes a TLS 1.2 session at 2^24 records (measured); leave a day's worth of them.
@@ -58,6 +60,9 @@ pub(super) struct Pump {
     counters: Arc<LegCounters>,
     timer: Pin<Box<Sleep>>,
     grid: Instant,
+    ticked_at: Instant,
+    /// When publishing was accepted.
+    accepted_at: Instant,
     /// Media is sent up to here, in milliseconds on the stream's clock.
     sent_until: u64,
     /// Media is wanted up to here.
@@ -122,6 +127,8 @@ impl Pump {
             reader: Reader::new(Arc::clone(&road.opened), Arc::clone(&road.disk)),
             timer: Box::pin(sleep_until(now)),
             grid: now + phase,
+            ticked_at: now,
+            accepted_at: now,
             sent_until: at,
             goal: at,
             skip_to: match entry {
@@ -148,9 +155,10 @@ impl Pump {
         }
     }
 
-    /// Whether the connection was live (see [`Phase::Live`](crate::status::Phase::Live)).
-    pub(super) fn was_live(&self) -> bool {
-        self.health.live
+    /// Whether the server has had hardly longer than it takes to look at a key.
+    pub(super) fn is_early(&self) -> bool {
+        let settle = self.road.times.settle;
+        !self.health.live && self.accepted_at.elapsed() < settle * 2
     }
 
     /// Runs until the connection ends.
@@ -163,6 +171,8 @@ impl Pump {
 
     fn advance(&mut self, context: &mut Context<'_>) -> Result<(), LegEnd> {
         self.receive(context)?;
+        // Before the tick judges how long the disk has taken: after a pause of the host the answer may lie there.
+        self.poll_disk(context)?;
         while self.timer.as_mut().poll(context).is_ready() {
             self.tick(Instant::now())?;
         }
@@ -195,6 +205,7 @@ impl Pump {
             self.grid += tick;
         }
         self.timer.as_mut().reset(self.grid);
+        let passed = (now - std::mem::replace(&mut self.ticked_at, now)).clamp(tick, LATE_TICK);
         let mut media = self.road.playhead.media_ms(now);
         self.watch(media, now)?;
         if self.source_ended && self.outbox.is_empty() && media >= self.feed.lap_end_ms() {
@@ -205,12 +216,12 @@ impl Pump {
         }
         if self.sent_until >= self.goal && !self.rotating {
             let lag = media.saturating_sub(self.sent_until);
-            if lag > self.road.times.give_up_lag.as_millis() as u64 {
+            if lag > self.road.times.give_up_lag.as_millis() as u64 && self.skip_to.is_none() {
                 self.give_up(media, now);
                 media = self.road.playhead.media_ms(now);
             }
             let tick_ms = tick.as_millis() as u64;
-            let ahead = (tick * CATCH_UP_TENTHS / 10).as_millis() as u64;
+            let ahead = (passed * CATCH_UP_TENTHS / 10).as_millis() as u64;
             self.goal = self.goal.max((media + tick_ms).min(self.sent_until + ahead));
             if self.skip_to.is_some() {
                 self.goal = media + tick_ms;
@@ -235,7 +246,10 @@ impl Pump {
             let progress = self.link.progress();
             self.counters.acked.store(progress.acknowledged, Relaxed);
             let owed = progress.written > progress.acknowledged || !self.outbox.is_empty();
-            if progress.acknowledged > health.acknowledged || !owed || self.fetching.is_some() {
+            if progress.acknowledged > health.acknowledged
+                || !owed
+                || (self.fetching.is_some() && !self.blocked)
+            {
                 health.acknowledged = progress.acknowledged;
                 health.progress_at = now;
             }
@@ -273,6 +287,7 @@ impl Pump {
     /// Places and sends what is wanted, as far as disk and socket go along.
     fn send(&mut self, context: &mut Context<'_>) -> Result<(), LegEnd> {
         if self.blocked && self.link.poll_writable(context).is_pending() {
+            self.poll_disk(context)?;
             return Ok(());
         }
         for _ in 0..MAX_ROUNDS {
@@ -394,14 +409,7 @@ impl Pump {
             counters.late_ms.store(late, Relaxed);
             counters.max_late_ms.fetch_max(late, Relaxed);
         }
-        let sent = match sent {
-            Ok(sent) => sent,
-            Err(TransmitError::Source(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.fetching.get_or_insert_with(Instant::now);
-                return Ok(Transfer::Fetching);
-            }
-            Err(error) => return Err(error.into()),
-        };
+        let sent = sent?;
         counters.bytes.fetch_add(sent.bytes, Relaxed);
         if let Poll::Ready(Err(error)) = self.link.poll_flush(context) {
             return Err(LegEnd::network(&error));
@@ -409,7 +417,10 @@ impl Pump {
         if matches!(self.health.first_key, FirstKey::Sent) {
             self.health.first_key = FirstKey::WrittenUpTo(self.link.progress().written);
         }
-        Ok(if sent.all { Transfer::Done } else { Transfer::Blocked })
+        if sent.outcome == Transfer::Fetching {
+            self.fetching.get_or_insert_with(Instant::now);
+        }
+        Ok(sent.outcome)
     }
 }
 
@@ -420,13 +431,6 @@ impl Drop for Pump {
         }
         self.road.playhead.leave(Instant::now());
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Transfer {
-    Done,
-    Blocked,
-    Fetching,
 }
 
 /// Reads what has arrived and feeds it to the session.

@@ -74,7 +74,8 @@ impl Disk {
         let (reply, answer) = oneshot::channel();
         let mut queue = lock(&self.queue);
         queue.jobs.push_back(Job { opened, wanted, reply });
-        if queue.idle == 0 && queue.threads < THREADS_PER_DEVICE {
+        queue.jobs.retain(|job| !job.reply.is_closed());
+        if queue.jobs.len() > queue.idle && queue.threads < THREADS_PER_DEVICE {
             let disk = Arc::clone(self);
             let spawned =
                 std::thread::Builder::new().name("streambro-disk".to_owned()).spawn(move || disk.serve());

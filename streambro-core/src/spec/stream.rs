@@ -229,8 +229,7 @@ mod tests {
     fn json_round_trips_but_for_the_key() {
         let json = serde_json::to_string(&spec()).unwrap();
         assert!(!json.contains("canary"), "{json}");
-        let back: StreamSpec = serde_json::from_str(&json).unwrap();
-        assert_eq!(back.difference(&spec()), Some("destinations"));
+        serde_json::from_str::<StreamSpec>(&json).unwrap_err();
         assert_eq!(serde_json::from_str::<StreamSpec>(&json.replace("***", "canary-key")).unwrap(), spec());
     }
 

@@ -111,7 +111,7 @@ pub enum Reason {
     ReconnectRequested,
     /// The file ended before its own tables say, or was cut while it played.
     SourceTruncated,
-    /// The file could not be read any more.
+    /// The file could not be read: the disk failed or did not answer. Tried again.
     SourceUnreadable,
     /// The file breaks the rules of its format.
     SourceInvalid,

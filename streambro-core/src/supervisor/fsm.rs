@@ -161,9 +161,14 @@ impl Fsm {
         state.phase = LegPhase::Ended;
         if self.stopping.is_none() {
             match fate(end.reason) {
+                // What is left to send is nothing that another destination could still wait for.
+                Fate::Over if end.reason == Reason::Finished && !self.is_on_air() => {
+                    self.stop(Reason::Finished, end.detail, effects);
+                }
                 Fate::Over => {}
                 Fate::StreamOver => self.stop(end.reason, end.detail, effects),
                 Fate::Again(pace) => {
+                    let state = &mut self.legs[leg];
                     state.phase = LegPhase::Waiting;
                     let delay = match pace {
                         Pace::AtOnce if lived.is_some() => Duration::ZERO,
@@ -176,6 +181,12 @@ impl Fsm {
             }
         }
         effects.push(Effect::Leg(leg));
+    }
+
+    fn is_on_air(&self) -> bool {
+        let on_air =
+            |leg: &Leg| matches!(leg.phase, LegPhase::Publishing | LegPhase::Live | LegPhase::Lagging);
+        self.legs.iter().any(on_air)
     }
 
     fn stop(&mut self, reason: Reason, detail: String, effects: &mut Vec<Effect>) {
@@ -248,7 +259,7 @@ enum Pace {
 fn fate(reason: Reason) -> Fate {
     match reason {
         Reason::Finished | Reason::Stopped | Reason::ShutDown => Fate::Over,
-        Reason::SourceTruncated | Reason::SourceUnreadable | Reason::SourceInvalid => Fate::StreamOver,
+        Reason::SourceTruncated | Reason::SourceInvalid => Fate::StreamOver,
         Reason::Rotated | Reason::ReconnectRequested => Fate::Again(Pace::AtOnce),
         Reason::BadKey
         | Reason::AuthRequired
@@ -364,6 +375,23 @@ mod tests {
         assert!(effects.contains(&Effect::HangUp));
         fsm.handle(Input::Ended(1, end(Reason::Stopped)), SECOND);
         assert_eq!((fsm.phase(), fsm.reason()), (Phase::Ended, Some(Reason::SourceTruncated)));
+    }
+
+    #[test]
+    fn a_film_that_is_over_does_not_wait_for_a_dead_destination() {
+        let mut fsm = begun(2);
+        go_live(&mut fsm, 0);
+        fsm.handle(Input::Ended(1, end(Reason::BadKey)), SECOND);
+        fsm.handle(Input::Ended(0, end(Reason::Finished)), SECOND);
+        assert_eq!((fsm.phase(), fsm.reason()), (Phase::Ended, Some(Reason::Finished)));
+    }
+
+    #[test]
+    fn a_disk_that_pauses_does_not_end_the_stream() {
+        let mut fsm = begun(1);
+        go_live(&mut fsm, 0);
+        fsm.handle(Input::Ended(0, end(Reason::SourceUnreadable)), SECOND);
+        assert_eq!((fsm.phase(), fsm.reason()), (Phase::Reconnecting, Some(Reason::SourceUnreadable)));
     }
 
     fn any_input() -> impl Strategy<Value = Input> {

@@ -123,6 +123,17 @@ impl Run {
         self.permit.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Whether it is on its way, neither opening its source nor coming to an end.
+    pub(crate) fn is_settled(&self) -> bool {
+        let phase = *self.phase.borrow();
+        !self.is_stopping() && !matches!(phase, Phase::Preparing | Phase::Stopping | Phase::Ended)
+    }
+
+    /// Whether somebody wants it to end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stop.borrow().is_some()
+    }
+
     /// Ends a run whose task never began, was aborted or died. Does nothing to one that has ended.
     pub(crate) fn end(&self, reason: Reason, detail: &str, bus: &Bus) {
         let mut shown = self.shown();
@@ -134,9 +145,10 @@ impl Run {
         for leg in &mut shown.legs {
             leg.phase = LegPhase::Ended;
         }
-        drop(shown);
         self.take_permit();
+        // Under the lock: nobody may show another phase after this one.
         let from = self.phase.send_replace(Phase::Ended);
+        drop(shown);
         let to = Phase::Ended;
         bus.emit(&self.id, EventKind::Phase { from, to, reason: Some(reason), detail: detail.to_owned() });
     }
@@ -179,9 +191,12 @@ impl Run {
         }
     }
 
-    /// Shows the state machine's state, then lets waiters see the phase.
+    /// Shows the state machine's state, then lets waiters see the phase. Nothing changes once it has ended.
     fn show(&self, fsm: &Fsm) {
         let mut shown = self.shown();
+        if shown.ended_at.is_some() {
+            return;
+        }
         shown.reason = fsm.reason();
         shown.detail = fsm.detail().to_owned();
         for (shown, leg) in shown.legs.iter_mut().zip(fsm.legs()) {
@@ -193,12 +208,8 @@ impl Run {
                 reconnects: leg.reconnects,
             };
         }
-        let ended = fsm.phase() == Phase::Ended;
-        if ended {
-            shown.ended_at.get_or_insert_with(Instant::now);
-        }
-        drop(shown);
-        if ended {
+        if fsm.phase() == Phase::Ended {
+            shown.ended_at = Some(Instant::now());
             // Before anyone hears of the end: who waited for it may start the next one at once.
             self.take_permit();
         }
@@ -213,13 +224,27 @@ impl Run {
 
 /// Runs a stream until it has ended.
 ///
-/// Cancel safe: dropping it aborts the connections.
+/// Cancel safe: dropping it aborts the connections and ends the run.
 pub(crate) async fn supervise(run: Arc<Run>, opened: Arc<Opened>, services: Arc<Services>) {
+    let _last_word = LastWord(Arc::clone(&run), services.bus.clone());
     let mut task = Supervisor::new(run, opened, services);
     task.act(Input::Begin);
     while !task.finished {
         let happened = task.next().await;
         task.act(happened);
+    }
+}
+
+/// Ends a run whose task goes without having said so: dropped with its runtime, or by a panic.
+struct LastWord(Arc<Run>, Bus);
+
+impl Drop for LastWord {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.end(Reason::Internal, "the stream's task died; please report it", &self.1);
+        } else {
+            self.0.end(Reason::ShutDown, "the host's runtime ended", &self.1);
+        }
     }
 }
 

@@ -31,6 +31,10 @@ pub(super) enum OpenError {
 /// Never blocks on a FIFO, never becomes a controlling terminal, never leaks into a child.
 const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
+/// Opens that a concurrent rename may spoil before the slow way is taken.
+#[cfg(target_os = "linux")]
+const MAX_TRIES: u32 = 1_000;
+
 /// For the root itself, which is only a place to walk from.
 #[cfg(target_os = "linux")]
 const ROOT_FLAGS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
@@ -96,7 +100,7 @@ fn beneath(root: &Root, path: &Path) -> Result<File, OpenError> {
     {
         use rustix::fs::{ResolveFlags, openat2};
         let resolve = ResolveFlags::BENEATH.union(ResolveFlags::NO_MAGICLINKS);
-        loop {
+        for _ in 0..MAX_TRIES {
             match openat2(&directory, &inside, FLAGS, Mode::empty(), resolve) {
                 Ok(file) => return Ok(file.into()),
                 Err(Errno::XDEV) => return Err(OpenError::Outside),

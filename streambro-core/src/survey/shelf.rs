@@ -47,13 +47,13 @@ struct Identity {
 pub(crate) struct Shelf {
     root: Option<Root>,
     opened: Mutex<HashMap<Identity, Weak<Opened>>>,
-    surveys: Semaphore,
+    surveys: Arc<Semaphore>,
 }
 
 impl Shelf {
     /// Creates an empty shelf; with a `root`, nothing outside it is ever opened.
     pub(crate) fn new(root: Option<Root>) -> Arc<Self> {
-        Arc::new(Self { root, opened: Mutex::default(), surveys: Semaphore::new(MAX_SURVEYS) })
+        Arc::new(Self { root, opened: Mutex::default(), surveys: Arc::new(Semaphore::new(MAX_SURVEYS)) })
     }
 
     /// Opens and understands a file, or returns what another stream has open already.
@@ -74,13 +74,15 @@ impl Shelf {
             Error::new(ErrorKind::TimedOut, &name, detail)
         };
         let survey = async {
-            let _place = self.surveys.acquire().await;
+            // It goes with the thread, not with who waits for it: a mount that is dead keeps its threads.
+            let place = Arc::clone(&self.surveys).acquire_owned().await;
             let (reply, answer) = oneshot::channel();
             let (shelf, path) = (Arc::clone(self), path.to_owned());
             std::thread::Builder::new()
                 .name("streambro-survey".to_owned())
                 .spawn(move || {
                     let _ = reply.send(shelf.take(&path));
+                    drop(place);
                 })
                 .map_err(|error| Error::new(ErrorKind::Host, "thread", error.to_string()))?;
             let gone = |_| Error::new(ErrorKind::SourceInvalid, &name, "the survey died; please report it");

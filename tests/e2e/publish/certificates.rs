@@ -64,7 +64,7 @@ async fn a_certificate_that_proves_nothing_ends_the_connection_before_a_byte_of_
 }
 
 #[tokio::test]
-async fn what_does_not_speak_tls_is_a_failure_of_tls() {
+async fn a_port_that_does_not_speak_tls_is_left_in_time_with_a_hint() {
     let nginx = Nginx::start().await;
     let film = film().await;
     // It waits for the rest of a handshake that never comes.
@@ -76,7 +76,9 @@ async fn what_does_not_speak_tls_is_a_failure_of_tls() {
     manager.start(spec("plain", &film.path, Repeat::Once, &url, "key")).await.unwrap();
     let (reason, detail, _) = book.failure("plain").await;
     eprintln!("{reason:?}: {detail}");
-    assert_eq!(reason, Reason::TlsFailed, "{detail}");
+    // It may as well be a server that is too busy: that is tried again soon.
+    assert_eq!(reason, Reason::HandshakeTimeout, "{detail}");
+    assert!(detail.contains("RTMPS"), "{detail}");
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod film;
 mod logs;
 mod loops;
 mod peers;
+mod races;
 mod refusals;
 mod restart;
 mod several;
