@@ -31,7 +31,8 @@ impl Stream {
 
     /// Waits until the stream is in `phase`.
     ///
-    /// Cancel safe.
+    /// Waits for as long as it takes: with a wrong key for ever, and for `Live` until every destination is on the air.
+    /// Put a timeout around it, and look at [`status`](Self::status) for the reason. Cancel safe.
     ///
     /// # Errors
     /// `Ended` when the stream ends without having come there.

@@ -17,7 +17,7 @@ const MAX_LOOKUPS: usize = 64;
 /// It is asked anew at every connection: an address pinned for weeks goes stale.
 #[async_trait]
 pub trait Resolver: Send + Sync + std::fmt::Debug + 'static {
-    /// Returns the addresses of `host`, best first.
+    /// Returns the addresses of `host`, best first. `host` may also be an address written out.
     ///
     /// # Errors
     /// Whatever says why there is none. The caller bounds the time.
