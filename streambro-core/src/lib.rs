@@ -1,4 +1,4 @@
-//! Keeps a thousand 24/7 live streams of video files on the air over RTMP(S).
+//! Keeps 24/7 live streams of video files on the air over RTMP(S), a thousand of them from one small server.
 //!
 //! A [`StreamManager`] takes a [`StreamSpec`] and keeps it on the air: it reads the samples where they lie in an MP4 or
 //! FLV file, places them on one unbroken timeline and publishes them, without ffmpeg and without holding buffers.
@@ -22,6 +22,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! By default a manager runs 20 streams, 5 for each user; [`Builder`] says otherwise. RTMPS is the feature `tls`, which
+//! is on. The source is an MP4 or FLV file with H.264 and AAC; [`probe`] says what is in the way of any other.
 //!
 //! The library makes no runtime, installs no signal handler, sets no global logger and writes nothing to standard
 //! output. It runs on the tokio runtime on which the manager was built.

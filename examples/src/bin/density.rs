@@ -63,6 +63,10 @@ struct Options {
 }
 
 fn main() -> ExitCode {
+    if env::args().skip(1).any(|arg| arg == "--help" || arg == "-h") {
+        println!("Measures what many streams cost.\n{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let options = match parse(env::args().skip(1)) {
         Ok(options) => options,
         Err(why) => {

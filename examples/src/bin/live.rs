@@ -24,6 +24,8 @@ use streambro_examples::{memory, receiver::Receiver};
 
 const USAGE: &str =
     "usage: live [FILE URL] [--seconds N] [--json]   (the stream key is read from STREAMBRO_KEY)";
+const NO_KEY: &str =
+    "no stream key: run `read -rs STREAMBRO_KEY && export STREAMBRO_KEY`, paste the key and press Enter";
 const DEMO_CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/media/clip.mp4");
 const DEMO_SECONDS: u64 = 20;
 
@@ -36,6 +38,10 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    if env::args().skip(1).any(|arg| arg == "--help" || arg == "-h") {
+        println!("Keeps a file on the air; without FILE and URL, a clip on a receiver of its own.\n{USAGE}");
+        return ExitCode::SUCCESS;
+    }
     let options = match parse(env::args().skip(1)) {
         Ok(options) => options,
         Err(why) => {
@@ -60,7 +66,7 @@ async fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
     };
     let (file, url, key) = match (&options.real, &receiver) {
         (Some((file, url)), _) => {
-            let key = env::var("STREAMBRO_KEY").map_err(|_| "put the stream key into STREAMBRO_KEY")?;
+            let key = env::var("STREAMBRO_KEY").ok().filter(|key| !key.is_empty()).ok_or(NO_KEY)?;
             (file.clone(), url.clone(), key)
         }
         (None, Some(receiver)) => (DEMO_CLIP.into(), receiver.url(), "demo".to_owned()),
@@ -69,19 +75,30 @@ async fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
     let seconds = options.seconds.or_else(|| receiver.as_ref().map(|_| DEMO_SECONDS));
     let destination = Destination::new(&url, key)?;
 
-    describe(&file)?;
-    println!("to       {}", destination.label());
+    let label = destination.label();
     let manager = StreamManager::builder().build().await?;
     let events = manager.subscribe(256);
-    let source = Source::file(file).repeat(Repeat::Forever);
+    let source = Source::file(&file).repeat(Repeat::Forever);
     let stream = manager.start(StreamSpec::new("live", source).destination(destination)).await?;
+    describe(&file)?;
+    println!("to       {label}");
     watch(&stream, events, seconds).await;
     let before_end = stream.status();
     manager.shutdown(Duration::from_secs(10)).await;
     let status = stream.status();
 
-    let mut summary =
-        json!({ "phase": before_end.phase, "status": status, "anonymous_bytes": memory::anonymous() });
+    match before_end.reason.filter(|_| before_end.phase == Phase::Ended) {
+        Some(reason) => eprintln!("ended: {reason:?}: {}", before_end.detail),
+        None => {
+            println!(
+                "stopped at {} of media, {:.1} MB sent",
+                clock(status.media_ms),
+                status.bytes as f64 / 1e6
+            );
+        }
+    }
+
+    let mut summary = json!({ "phase_before_end": before_end.phase, "status": status, "anonymous_bytes": memory::anonymous() });
     let ok = match &receiver {
         Some(receiver) => report(receiver, &mut summary),
         None => before_end.phase.is_on_air(),
@@ -198,11 +215,14 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
         match arg.as_str() {
             "--seconds" => {
                 let text = args.next().ok_or("--seconds needs a number")?;
-                options.seconds =
-                    Some(text.parse().map_err(|_| format!("{text} is not a number of seconds"))?);
+                options.seconds = Some(
+                    text.parse()
+                        .ok()
+                        .filter(|n| *n > 0)
+                        .ok_or_else(|| format!("{text} is not a number of seconds"))?,
+                );
             }
             "--json" => options.json = true,
-            "-h" | "--help" => return Err("Keeps a file on the air.".to_owned()),
             flag if flag.starts_with("--") => return Err(format!("there is no option {flag}")),
             _ => places.push(arg),
         }

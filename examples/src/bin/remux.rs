@@ -6,7 +6,7 @@
 
 use std::{env, fs::File, path::PathBuf, process::ExitCode};
 
-use streambro_core::{Repeat, remux};
+use streambro_core::{Repeat, probe, remux};
 
 const USAGE: &str = "usage: remux IN OUT.flv [--loops N] [--json]";
 
@@ -27,6 +27,10 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
         match arg.as_str() {
             "--loops" => loops = args.next().ok_or(USAGE)?.parse()?,
             "--json" => json = true,
+            "-h" | "--help" => {
+                println!("Writes what a destination would receive to an FLV file.\n{USAGE}");
+                return Ok(());
+            }
             flag if flag.starts_with('-') => return Err(USAGE.into()),
             _ => places.push(PathBuf::from(arg)),
         }
@@ -37,7 +41,15 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     {
         return Err("the output would overwrite the input".into());
     }
-    let report = remux(input, File::create(output)?, Repeat::Times(loops))?;
+    if loops == 0 {
+        return Err("a film is written at least once".into());
+    }
+    // Before the output is touched: what is there stays if the input is no good.
+    if let [obstacle, ..] = probe(input)?.obstacles.as_slice() {
+        return Err(format!("{}: {obstacle}", input.display()).into());
+    }
+    let out = File::create(output).map_err(|error| format!("{}: {error}", output.display()))?;
+    let report = remux(input, out, Repeat::Times(loops))?;
     if json {
         println!("{}", serde_json::to_string(&report)?);
     } else {

@@ -80,7 +80,7 @@ impl StreamManager {
     /// before it is done, nothing runs and no place is taken.
     ///
     /// # Errors
-    /// Everything that a human can mend: `InvalidSpec`, `AlreadyExists` (naming the field that differs),
+    /// Everything that is wrong with the file, the settings or the place: `InvalidSpec`, `AlreadyExists` (naming the field that differs),
     /// `LimitReached`, `NotAllowed`, `SourceUnreadable`, `SourceInvalid`, `SourceUnsupported`, `TimedOut`; `Closed`
     /// after [`shutdown`](Self::shutdown).
     pub async fn start(&self, spec: StreamSpec) -> Result<Stream> {

@@ -14,7 +14,7 @@ pub enum MediaError {
     #[error("{0}")]
     Io(#[from] io::Error),
     /// The file ends before something that it announces.
-    #[error("the file ends before byte {needed}")]
+    #[error("the file ends before byte {needed}: it is incomplete, or still being written")]
     Truncated {
         /// The first offset beyond what was needed.
         needed: u64,
@@ -55,10 +55,10 @@ pub enum Unsupported {
     #[error("there is no track that can be copied")]
     NoTrack,
     /// Samples are encrypted.
-    #[error("the {0:?} track is encrypted")]
+    #[error("the {} track is encrypted", .0.word())]
     Encrypted(Track),
     /// A codec that legacy RTMP cannot carry.
-    #[error("the {track:?} codec is {codec}")]
+    #[error("the {} codec is {codec}; only {} can be sent as it is", .track.word(), .track.codec())]
     Codec {
         /// Which track.
         track: Track,
@@ -66,7 +66,7 @@ pub enum Unsupported {
         codec: String,
     },
     /// Parameter sets are only inside the samples (avc3), or missing.
-    #[error("the decoder configuration is not in the header")]
+    #[error("the decoder configuration of the {} track is not in the header", .0.word())]
     NoConfiguration(Track),
     /// The movie header is compressed.
     #[error("the movie header is compressed (cmov)")]

@@ -12,6 +12,24 @@ pub enum Track {
     Audio,
 }
 
+impl Track {
+    /// Its name in a sentence.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Video => "video",
+            Self::Audio => "audio",
+        }
+    }
+
+    /// The codec that it must have.
+    pub(super) fn codec(self) -> &'static str {
+        match self {
+            Self::Video => "H.264",
+            Self::Audio => "AAC",
+        }
+    }
+}
+
 /// One access unit (video) or one AAC frame as it lies in a file.
 ///
 /// Times are ticks of the track's timescale on the *item's* clock: edit lists are already applied, so

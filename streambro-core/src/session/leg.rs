@@ -114,7 +114,13 @@ impl Leg {
             Ok(Ok(())) => Ok((link, publisher)),
             // How a server with a check of its own says no, where it says nothing.
             Ok(Err(end)) if end.reason == Reason::PeerClosed && publisher.stage() == Stage::Publish => {
-                Err(LegEnd { reason: Reason::RejectedEarly, ..end })
+                let detail = format!("{}: check the key", end.detail);
+                Err(LegEnd::new(Reason::RejectedEarly, detail))
+            }
+            // nginx-rtmp has no other word for an application that it does not know.
+            Ok(Err(end)) if end.reason == Reason::PeerClosed && publisher.stage() == Stage::Connect => {
+                let detail = format!("{}: check the path of the URL, which holds no key", end.detail);
+                Err(LegEnd { detail, ..end })
             }
             Ok(Err(end)) => Err(end),
             Err(_) => {

@@ -42,6 +42,13 @@ impl Destination {
                 "a stream key has 1 to 4,096 bytes and no control characters",
             ));
         }
+        if url.app().split(['/', '?']).skip(1).any(|part| part == key.expose()) {
+            return Err(Error::new(
+                ErrorKind::InvalidSpec,
+                "url",
+                "the URL ends with the stream key: leave it out",
+            ));
+        }
         if url.is_tls() && !cfg!(feature = "tls") {
             return Err(Error::new(
                 ErrorKind::InvalidSpec,

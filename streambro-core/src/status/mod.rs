@@ -90,7 +90,7 @@ pub enum Reason {
     BadKey,
     /// The server says that the key is in use; right after a drop it still holds the old connection.
     AlreadyPublishing,
-    /// The server wants credentials. Check user and password in the URL or key; retried slowly.
+    /// The server wants a login, which streambro cannot do; use a key or a token. Retried slowly.
     AuthRequired,
     /// The server does not know the application. Check the URL's path; retried slowly.
     BadApp,
