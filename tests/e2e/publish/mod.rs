@@ -10,6 +10,7 @@ mod peers;
 mod races;
 mod refusals;
 mod restart;
+mod rotation;
 mod several;
 mod timestamps;
 mod verbs;
