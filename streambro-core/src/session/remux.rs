@@ -11,14 +11,23 @@ use serde::Serialize;
 use crate::{
     error::{Error, ErrorKind, Result},
     media::{
-        aac, flv,
+        aac,
+        error::MediaError,
+        flv::{
+            metadata::on_metadata,
+            prefix,
+            write::{HEADER, Kind, MAX_BODY, TRAILER, file_header, tag_header, tag_trailer},
+        },
         packet::{Content, Packet, Track},
         read::ReadAt,
     },
-    source::{Feed, Fill, audio_config_of},
+    source::{Disks, Feed, Fill, Piece, Reader, audio_config_of},
     spec::Repeat,
     survey::{Opened, Shelf, source_error},
 };
+
+/// Bytes written at once.
+const BUFFER: usize = 256 * 1_024;
 
 /// Media placed at once, in milliseconds and in packets.
 const STEP_MS: u64 = 1_000;
@@ -58,118 +67,180 @@ pub fn remux(input: &Path, out: impl Write, repeat: Repeat) -> Result<RemuxRepor
     let opened = Shelf::new(None).take(input)?;
     let name = input.display().to_string();
     let mut report = RemuxReport::default();
-    let mut out = Counted { out: io::BufWriter::with_capacity(1 << 18, out), bytes: 0 };
-    write(&opened, &mut out, repeat, &mut report).map_err(|error| match error {
+    let mut muxer = Muxer::new(&opened, out);
+    muxer.write(&opened, repeat, &mut report).map_err(|error| match error {
         RemuxError::Source(error) => source_error(&name, &error),
         RemuxError::Out(error) => Error::new(ErrorKind::Host, "output", error.to_string()),
     })?;
-    report.bytes = out.bytes;
+    report.bytes = muxer.written;
     Ok(report)
 }
 
 enum RemuxError {
-    Source(crate::media::error::MediaError),
+    Source(MediaError),
     Out(io::Error),
 }
 
-impl From<io::Error> for RemuxError {
-    fn from(error: io::Error) -> Self {
-        Self::Out(error)
-    }
+/// Puts tags together and reads their payloads straight into their places, many with one system call.
+struct Muxer<W> {
+    out: W,
+    written: u64,
+    reader: Reader,
+    bytes: Vec<u8>,
+    filled: usize,
+    gaps: Vec<Piece>,
+    /// The configurations that the reader of the file knows.
+    announced: [Option<u16>; 2],
 }
 
-fn write(
-    opened: &Arc<Opened>,
-    out: impl Write,
-    repeat: Repeat,
-    report: &mut RemuxReport,
-) -> std::result::Result<(), RemuxError> {
-    let index = &opened.index;
-    let audio = audio_config_of(index);
-    let silence = aac::silent_frame(audio.channel_config).unwrap_or_default();
-    let mut feed = Feed::new(index, repeat);
-    let mut writer = flv::write::Writer::new(out, index.video.is_some())?;
-    writer.script(0, &flv::metadata::on_metadata(index, false))?;
-    writer.audio(0, &[&flv::prefix::AUDIO_HEADER, &audio.asc])?;
-    let (mut packets, mut body, mut announced, mut until) = (vec![], vec![], [None, Some(0)], 0);
-    loop {
-        let filled = feed.fill(&opened.file, until, BATCH, &mut packets);
-        for packet in packets.drain(..) {
-            announce(&mut writer, opened, &packet, &mut announced)?;
-            let time = packet.dts as u32;
-            let content = match packet.content {
-                Content::Silence => silence,
-                Content::Sample { offset, len } => {
-                    body.resize(len as usize, 0);
-                    let read = opened.file.read_exact_at(&mut body, offset);
-                    read.map_err(|error| RemuxError::Source(error.into()))?;
-                    &body[..]
-                }
-            };
-            match packet.track {
-                Track::Video => {
-                    report.video += 1;
-                    writer.video(time, &[&flv::prefix::video_frame(packet.key, packet.cts), content])?;
-                }
-                Track::Audio => {
-                    report.audio += 1;
-                    writer.audio(time, &[&flv::prefix::AUDIO_FRAME, content])?;
+impl<W: Write> Muxer<W> {
+    fn new(opened: &Arc<Opened>, out: W) -> Self {
+        let disk = Disks::default().of(opened.device);
+        Self {
+            out,
+            written: 0,
+            reader: Reader::new(Arc::clone(opened), disk),
+            bytes: vec![0; BUFFER],
+            filled: 0,
+            gaps: vec![],
+            announced: [None, Some(0)],
+        }
+    }
+
+    fn write(
+        &mut self,
+        opened: &Arc<Opened>,
+        repeat: Repeat,
+        report: &mut RemuxReport,
+    ) -> std::result::Result<(), RemuxError> {
+        let index = &opened.index;
+        let audio = audio_config_of(index);
+        let silence = aac::silent_frame(audio.channel_config).unwrap_or_default();
+        let mut feed = Feed::new(index, repeat);
+        self.append(&file_header(index.video.is_some()));
+        self.tag(opened, Kind::Script, 0, &[], Body::Here(&on_metadata(index, false)))?;
+        self.tag(opened, Kind::Audio, 0, &prefix::AUDIO_HEADER, Body::Here(&audio.asc))?;
+        let (mut packets, mut until) = (vec![], 0);
+        loop {
+            let filled = feed.fill(&opened.file, until, BATCH, &mut packets);
+            for packet in packets.drain(..) {
+                self.announce(opened, &packet)?;
+                let body = match packet.content {
+                    Content::Silence => Body::Here(silence),
+                    Content::Sample { offset, len } => Body::InFile(offset, len as usize),
+                };
+                let time = packet.dts as u32;
+                match packet.track {
+                    Track::Video => {
+                        report.video += 1;
+                        let lead = prefix::video_frame(packet.key, packet.cts);
+                        self.tag(opened, Kind::Video, time, &lead, body)?;
+                    }
+                    Track::Audio => {
+                        report.audio += 1;
+                        self.tag(opened, Kind::Audio, time, &prefix::AUDIO_FRAME, body)?;
+                    }
                 }
             }
+            match filled.map_err(RemuxError::Source)? {
+                Fill::End => break,
+                Fill::Filled => until += STEP_MS,
+                Fill::Full => {}
+            }
         }
-        match filled.map_err(RemuxError::Source)? {
-            Fill::End => break,
-            Fill::Filled => until += STEP_MS,
-            Fill::Full => {}
+        let corrections = feed.corrections();
+        report.silent = corrections.silence;
+        report.trimmed = corrections.trimmed;
+        report.raised = corrections.raised;
+        report.duration_ms = feed.lap_end_ms();
+        self.flush(opened)?;
+        self.out.flush().map_err(RemuxError::Out)
+    }
+
+    /// Writes the header of a configuration that the reader of the file does not know yet.
+    fn announce(&mut self, opened: &Opened, packet: &Packet) -> std::result::Result<(), RemuxError> {
+        let known = &mut self.announced[packet.track as usize];
+        if known.replace(packet.config) == Some(packet.config) {
+            return Ok(());
+        }
+        let (at, time) = (usize::from(packet.config), packet.dts as u32);
+        match packet.track {
+            Track::Video => match opened.index.video.as_ref().and_then(|track| track.configs.get(at)) {
+                Some(config) => {
+                    self.tag(opened, Kind::Video, time, &prefix::VIDEO_HEADER, Body::Here(&config.avcc))
+                }
+                None => Ok(()),
+            },
+            Track::Audio => match opened.index.audio.as_ref().and_then(|track| track.configs.get(at)) {
+                Some(config) => {
+                    self.tag(opened, Kind::Audio, time, &prefix::AUDIO_HEADER, Body::Here(&config.asc))
+                }
+                None => Ok(()),
+            },
         }
     }
-    let corrections = feed.corrections();
-    report.silent = corrections.silence;
-    report.trimmed = corrections.trimmed;
-    report.raised = corrections.raised;
-    report.duration_ms = feed.lap_end_ms();
-    writer.finish()?;
-    Ok(())
+
+    fn tag(
+        &mut self,
+        opened: &Opened,
+        kind: Kind,
+        time: u32,
+        lead: &[u8],
+        body: Body<'_>,
+    ) -> std::result::Result<(), RemuxError> {
+        let len = lead.len()
+            + match body {
+                Body::Here(bytes) => bytes.len(),
+                Body::InFile(_, len) => len,
+            };
+        if len > MAX_BODY {
+            return Err(RemuxError::Out(io::Error::other("a frame of 16 MiB does not fit into a tag")));
+        }
+        let whole = HEADER + len + TRAILER;
+        if self.filled + whole > self.bytes.len() {
+            self.flush(opened)?;
+            self.bytes.resize(whole.max(BUFFER), 0);
+        }
+        self.append(&tag_header(kind, time, len));
+        self.append(lead);
+        match body {
+            Body::Here(bytes) => self.append(bytes),
+            Body::InFile(offset, len) => {
+                self.gaps.push(Piece { offset, at: self.filled, len });
+                self.filled += len;
+            }
+        }
+        self.append(&tag_trailer(len));
+        Ok(())
+    }
+
+    fn append(&mut self, bytes: &[u8]) {
+        self.bytes[self.filled..self.filled + bytes.len()].copy_from_slice(bytes);
+        self.filled += bytes.len();
+    }
+
+    /// Reads what is missing and writes all of it.
+    fn flush(&mut self, opened: &Opened) -> std::result::Result<(), RemuxError> {
+        self.gaps.sort_unstable_by_key(|gap| (gap.offset, gap.at));
+        let read = match self.reader.gather(&mut self.bytes, &self.gaps) {
+            // Not in memory: this caller may wait for the disk.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.gaps.iter().try_for_each(|gap| {
+                opened.file.read_exact_at(&mut self.bytes[gap.at..gap.at + gap.len], gap.offset)
+            }),
+            read => read,
+        };
+        read.map_err(|error| RemuxError::Source(error.into()))?;
+        self.out.write_all(&self.bytes[..self.filled]).map_err(RemuxError::Out)?;
+        self.written += self.filled as u64;
+        self.filled = 0;
+        self.gaps.clear();
+        Ok(())
+    }
 }
 
-/// Writes the header of a configuration that the reader of the file does not know yet.
-fn announce<W: Write>(
-    writer: &mut flv::write::Writer<W>,
-    opened: &Opened,
-    packet: &Packet,
-    announced: &mut [Option<u16>; 2],
-) -> io::Result<()> {
-    let known = &mut announced[packet.track as usize];
-    if *known == Some(packet.config) {
-        return Ok(());
-    }
-    *known = Some(packet.config);
-    let (at, time) = (usize::from(packet.config), packet.dts as u32);
-    match packet.track {
-        Track::Video => match opened.index.video.as_ref().and_then(|track| track.configs.get(at)) {
-            Some(config) => writer.video(time, &[&flv::prefix::VIDEO_HEADER, &config.avcc]),
-            None => Ok(()),
-        },
-        Track::Audio => match opened.index.audio.as_ref().and_then(|track| track.configs.get(at)) {
-            Some(config) => writer.audio(time, &[&flv::prefix::AUDIO_HEADER, &config.asc]),
-            None => Ok(()),
-        },
-    }
-}
-
-struct Counted<W> {
-    out: W,
-    bytes: u64,
-}
-
-impl<W: Write> Write for Counted<W> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let n = self.out.write(buf)?;
-        self.bytes += n as u64;
-        Ok(n)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
+/// Where a tag's body is.
+#[derive(Clone, Copy)]
+enum Body<'a> {
+    Here(&'a [u8]),
+    InFile(u64, usize),
 }

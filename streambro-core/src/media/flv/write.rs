@@ -1,62 +1,37 @@
-//! FLV files (FLV 10.1, E.2 and E.3).
+//! The bytes of an FLV file that are not media (E.2 to E.4).
 
-use std::io::{self, Write};
+/// What a tag carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Sound.
+    Audio = 8,
+    /// Pictures.
+    Video = 9,
+    /// Metadata.
+    Script = 18,
+}
 
-/// Tag types.
-const AUDIO: u8 = 8;
-const VIDEO: u8 = 9;
-const SCRIPT: u8 = 18;
+/// The longest body that a tag can announce: 24 bits.
+pub const MAX_BODY: usize = 0xff_ffff;
 
-/// Writes tags one after the other.
-#[derive(Debug)]
-pub struct Writer<W>(W);
+/// Bytes before and behind a tag's body.
+pub const HEADER: usize = 11;
+/// See [`HEADER`].
+pub const TRAILER: usize = 4;
 
-impl<W: Write> Writer<W> {
-    /// Begins a file that has audio, and video if `video`.
-    ///
-    /// # Errors
-    /// Those of `out`, here and below.
-    pub fn new(mut out: W, video: bool) -> io::Result<Self> {
-        let tracks = 4 | u8::from(video);
-        out.write_all(&[b'F', b'L', b'V', 1, tracks, 0, 0, 0, 9, 0, 0, 0, 0])?;
-        Ok(Self(out))
-    }
+/// What a file begins with; it has audio, and video if `video`.
+pub fn file_header(video: bool) -> [u8; 13] {
+    [b'F', b'L', b'V', 1, 4 | u8::from(video), 0, 0, 0, 9, 0, 0, 0, 0]
+}
 
-    /// Writes a video tag; `body` is in parts.
-    pub fn video(&mut self, timestamp: u32, body: &[&[u8]]) -> io::Result<()> {
-        self.tag(VIDEO, timestamp, body)
-    }
+/// What stands before a body of `len` bytes, at most [`MAX_BODY`].
+pub fn tag_header(kind: Kind, timestamp: u32, len: usize) -> [u8; HEADER] {
+    let [_, a, b, c] = (len as u32).to_be_bytes();
+    let [high, x, y, z] = timestamp.to_be_bytes();
+    [kind as u8, a, b, c, x, y, z, high, 0, 0, 0]
+}
 
-    /// Writes an audio tag.
-    pub fn audio(&mut self, timestamp: u32, body: &[&[u8]]) -> io::Result<()> {
-        self.tag(AUDIO, timestamp, body)
-    }
-
-    /// Writes a script tag.
-    pub fn script(&mut self, timestamp: u32, body: &[u8]) -> io::Result<()> {
-        self.tag(SCRIPT, timestamp, &[body])
-    }
-
-    /// Ends the file and returns what it was written to.
-    pub fn finish(mut self) -> io::Result<W> {
-        self.0.flush()?;
-        Ok(self.0)
-    }
-
-    fn tag(&mut self, kind: u8, timestamp: u32, body: &[&[u8]]) -> io::Result<()> {
-        let len: usize = body.iter().map(|part| part.len()).sum();
-        let len = u32::try_from(len).ok().filter(|len| *len < 1 << 24);
-        let Some(len) = len else {
-            return Err(io::Error::other("a frame of 16 MiB does not fit into a tag"));
-        };
-        let [high, time @ ..] = timestamp.to_be_bytes();
-        self.0.write_all(&[kind])?;
-        self.0.write_all(&len.to_be_bytes()[1..])?;
-        self.0.write_all(&time)?;
-        self.0.write_all(&[high, 0, 0, 0])?;
-        for part in body {
-            self.0.write_all(part)?;
-        }
-        self.0.write_all(&(len + 11).to_be_bytes())
-    }
+/// What stands behind a body of `len` bytes.
+pub fn tag_trailer(len: usize) -> [u8; TRAILER] {
+    ((len + HEADER) as u32).to_be_bytes()
 }
