@@ -172,7 +172,9 @@ async fn no_log_error_event_or_status_shows_a_key_however_a_stream_fails() {
     assert!(streams[..2].iter().all(|stream| stream.status().phase == Phase::Live));
     heard.processes();
     assert!(refusing.visits()[0].key == key && ending.visits()[0].key == key, "the servers got the key");
-    // The connection of a stream that was live is lost.
+    // The connection of a stream that was live is lost. Its rival for the key must not be the first one back.
+    streams[2].stop();
+    streams[2].ended().await;
     nginx.kill();
     until("the live stream notices", BOUND, || streams[0].status().legs[0].phase != LegPhase::Live).await;
     nginx.restart().await;
