@@ -17,6 +17,7 @@ use tokio::{
 const HANDSHAKE: usize = 1_536;
 /// The publisher uses chunk streams 2 to 8.
 const CHUNK_STREAMS: usize = 16;
+const CHUNK_SIZE: u32 = 4_096;
 const READ: usize = 64 * 1_024;
 
 /// Message types (RTMP 1.0, 5.4 and 7.1).
@@ -252,6 +253,9 @@ impl Session {
         let mut writer = amf0::Writer::new(&mut body);
         match name.as_str() {
             "connect" => {
+                // As servers do; ffmpeg sends chunks of 128 bytes to those that do not, at twice the cost.
+                self.answers.extend_from_slice(&[2, 0, 0, 0, 0, 0, 4, SET_CHUNK_SIZE, 0, 0, 0, 0]);
+                self.answers.extend_from_slice(&CHUNK_SIZE.to_be_bytes());
                 writer.string("_result").number(transaction).null().null();
             }
             "createStream" => {
