@@ -80,9 +80,9 @@ impl StreamManager {
     /// before it is done, nothing runs and no place is taken.
     ///
     /// # Errors
-    /// Everything that is wrong with the file, the settings or the place: `InvalidSpec`, `AlreadyExists` (naming the field that differs),
-    /// `LimitReached`, `NotAllowed`, `SourceUnreadable`, `SourceInvalid`, `SourceUnsupported`, `TimedOut`; `Closed`
-    /// after [`shutdown`](Self::shutdown).
+    /// Everything that is wrong with the file, the settings or the place: `InvalidSpec`, `AlreadyExists` (naming the
+    /// field that differs), `LimitReached`, `NotAllowed`, `SourceUnreadable`, `SourceInvalid`, `SourceUnsupported`,
+    /// `TimedOut`; `Closed` after [`shutdown`](Self::shutdown).
     pub async fn start(&self, spec: StreamSpec) -> Result<Stream> {
         let id = self.check(&spec)?;
         let run = loop {
