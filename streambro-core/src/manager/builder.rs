@@ -2,6 +2,8 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use tokio::time::Instant;
+
 use super::verbs::StreamManager;
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -103,6 +105,7 @@ impl Builder {
             disks: Disks::default(),
             bus: Bus::default(),
             times: self.times,
+            epoch: Instant::now(),
         };
         Ok(StreamManager::new(Shelf::new(root), Ledger::new(self.limits), self.policy, services))
     }

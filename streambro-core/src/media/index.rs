@@ -45,6 +45,12 @@ impl Index {
         }
     }
 
+    /// The audio format of a stream that plays this: the file's own, else the one that every platform takes.
+    pub(crate) fn audio_config(&self) -> AudioConfig {
+        let own = self.audio.as_ref().and_then(|audio| audio.configs.first());
+        own.cloned().unwrap_or_else(AudioConfig::silent)
+    }
+
     /// Whether its length is in the way of playing it.
     pub(crate) fn length_obstacle(&self) -> Option<Unsupported> {
         match self.length_ms() {

@@ -17,6 +17,7 @@ pub(crate) mod lane;
 pub(crate) mod mp4;
 pub mod packet;
 pub mod probe;
+pub(crate) mod program;
 pub mod read;
 pub mod timeline;
 pub(crate) mod window;

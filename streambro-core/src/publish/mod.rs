@@ -13,4 +13,4 @@ pub(crate) use gate::Gate;
 pub(crate) use link::Link;
 pub use resolve::Resolver;
 pub(crate) use resolve::SystemResolver;
-pub(crate) use wire::{Outbox, Program, Transfer, TransmitError};
+pub(crate) use wire::{Outbox, Transfer, TransmitError};

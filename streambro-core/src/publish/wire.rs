@@ -1,13 +1,17 @@
 //! From packets to bytes: what goes around a frame, and the frame itself read straight into its place.
 
-use std::{cell::RefCell, collections::VecDeque, io, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    collections::VecDeque,
+    io, mem,
+    sync::Arc,
+};
 
 use crate::{
     media::{
-        aac, flv,
-        h264::AvcC,
-        index::{Index, VideoConfig},
+        flv,
         packet::{Content, Packet, Track},
+        program::Program,
     },
     rtmp::{
         message::{MessageHead, Piece as WirePiece},
@@ -18,57 +22,6 @@ use crate::{
 
 /// The most that is read and written at once. A tick of a 20 Mb/s stream.
 const SCRATCH: usize = 256 * 1_024;
-
-/// Everything a receiver must be told before and between the frames of a file. Shared by the legs of a stream.
-#[derive(Debug)]
-pub(crate) struct Program {
-    metadata: Arc<[u8]>,
-    video: Vec<VideoHeader>,
-    audio: Vec<Arc<[u8]>>,
-    silence: Option<Arc<[u8]>>,
-}
-
-#[derive(Debug)]
-struct VideoHeader {
-    header: Arc<[u8]>,
-    /// The parameter sets as NAL units, for the first frame after a change: some players look only there.
-    in_band: Arc<[u8]>,
-}
-
-impl Program {
-    /// Prepares what `index` needs.
-    pub(crate) fn new(index: &Index) -> Self {
-        let video = index.video.iter().flat_map(|track| &track.configs).map(|config| VideoHeader {
-            header: [&flv::prefix::VIDEO_HEADER[..], &config.avcc].concat().into(),
-            in_band: in_band(config).into(),
-        });
-        let silent = crate::source::audio_config_of(index);
-        let audio = match &index.audio {
-            Some(track) => track.configs.iter().map(|config| &config.asc).collect(),
-            None => vec![&silent.asc],
-        };
-        let audio = audio.into_iter().map(|asc| [&flv::prefix::AUDIO_HEADER[..], asc].concat().into());
-        let silence = aac::silent_frame(silent.channel_config)
-            .map(|frame| [&flv::prefix::AUDIO_FRAME[..], frame].concat().into());
-        Self {
-            metadata: flv::metadata::on_metadata(index, true).into(),
-            video: video.collect(),
-            audio: audio.collect(),
-            silence,
-        }
-    }
-}
-
-/// The parameter sets of a configuration as NAL units of its samples.
-fn in_band(config: &VideoConfig) -> Vec<u8> {
-    let mut nals = vec![];
-    let size = usize::from(config.nal_length_size).clamp(1, 4);
-    for set in AvcC::parse(&config.avcc).iter().flat_map(AvcC::parameter_sets) {
-        nals.extend_from_slice(&(set.len() as u32).to_be_bytes()[4 - size..]);
-        nals.extend_from_slice(set);
-    }
-    nals
-}
 
 /// A message of one connection: its headers, and where its body comes from.
 #[derive(Debug)]
@@ -123,6 +76,8 @@ struct Scratch {
 }
 
 thread_local! {
+    /// The room of an outbox that has nothing to send: it goes to the next one that has.
+    static SPARE_QUEUE: Cell<VecDeque<Message>> = const { Cell::new(VecDeque::new()) };
     static THREAD_SCRATCH: RefCell<Scratch> = const { RefCell::new(Scratch { bytes: vec![], filled: 0, pieces: vec![] }) };
 }
 
@@ -216,6 +171,9 @@ impl Outbox {
         front.bytes[..lead.len()].copy_from_slice(lead);
         let body = lead.len() + inline.as_ref().map_or(0, |inline| inline.len()) + len as usize;
         let head = publisher.head(track, timestamp, body as u32);
+        if self.queue.capacity() == 0 {
+            self.queue = SPARE_QUEUE.take();
+        }
         self.queue.push_back(Message { head, lead: front, inline, offset, packet });
     }
 
@@ -239,6 +197,7 @@ impl Outbox {
                 let control = scratch.load(self, publisher);
                 let wanted = scratch.filled;
                 if wanted == 0 {
+                    SPARE_QUEUE.set(mem::take(&mut self.queue));
                     return Ok(Transmitted { bytes: total, outcome: Transfer::Done });
                 }
                 let ready = match scratch.gather(reader) {
@@ -269,7 +228,7 @@ impl Outbox {
     }
 
     fn consume(&mut self, bytes: usize, sent: &mut impl FnMut(Sent)) {
-        let mut left = bytes as u64 + u64::from(std::mem::take(&mut self.sent));
+        let mut left = bytes as u64 + u64::from(mem::take(&mut self.sent));
         while let Some(message) = self.queue.front() {
             let whole = u64::from(message.head.wire_len());
             if left < whole {

@@ -12,4 +12,4 @@ pub(crate) use end::LegEnd;
 pub(crate) use leg::Leg;
 pub(crate) use playhead::Playhead;
 pub use remux::{RemuxReport, remux};
-pub(crate) use road::{LegCounters, Road, Signal, SignalKind};
+pub(crate) use road::{LegCounters, Road, SignalKind, Signals};

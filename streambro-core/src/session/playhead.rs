@@ -41,13 +41,13 @@ struct Anchor {
     ms: u64,
 }
 
-/// How a leg enters the stream.
+/// How a leg enters the stream. Times are milliseconds on the stream's clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Entry {
-    /// At the place where the feed now is: nobody else was connected, or others have only just passed it.
-    Here,
-    /// At the first keyframe from this time on: the others are on the air.
-    NextKey(u64),
+pub(crate) struct Entry {
+    /// Where its feed now is.
+    pub at: u64,
+    /// While others are on the air and well past that place: it begins with the first keyframe from here on.
+    pub skip_to: Option<u64>,
 }
 
 impl Playhead {
@@ -60,11 +60,11 @@ impl Playhead {
         state.legs += 1;
         let ms = state.place.as_ref().map_or(0, FeedMark::dts);
         match state.anchor.map(|anchor| anchor.ms_at(now)) {
-            Some(media) if media > ms + JUST_NOW_MS => return Entry::NextKey(media),
+            Some(media) if media > ms + JUST_NOW_MS => return Entry { at: ms, skip_to: Some(media) },
             Some(_) => {}
             None => state.anchor = Some(Anchor { at: now, ms }),
         }
-        Entry::Here
+        Entry { at: ms, skip_to: None }
     }
 
     /// Disconnects a leg. With the last one the playhead stops.
@@ -82,14 +82,14 @@ impl Playhead {
         self.state().ms_at(now)
     }
 
-    /// Takes note of a keyframe that a leg has taken up, and of what its feed has done.
-    pub(crate) fn passed(&self, feed: &Feed) {
-        let key = feed.last_key();
-        let mut state = self.state();
-        if state.place.as_ref().is_none_or(|place| place.dts() < key.dts()) {
-            state.place = Some(key.clone());
+    /// Takes note of a keyframe that a leg has taken up, if it has, and of what its feed has done.
+    pub(crate) fn passed(&self, key: Option<FeedMark>, feed: &Feed) {
+        if let Some(key) = key {
+            let mut state = self.state();
+            if state.place.as_ref().is_none_or(|place| place.dts() < key.dts()) {
+                state.place = Some(key);
+            }
         }
-        drop(state);
         // Those of the leg that is furthest: one that has come back goes over the same ground again.
         let corrections = feed.corrections();
         self.laps.fetch_max(feed.laps_done(), Relaxed);

@@ -14,19 +14,18 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{
     end::LegEnd,
-    playhead::Entry,
     road::{LegCounters, Road, SignalKind},
 };
 use crate::{
     media::packet::{Packet, Track},
     publish::{Link, Outbox, Transfer, TransmitError},
     rtmp::session::{Event, Publisher},
-    source::{Feed, Fill, Reader},
+    source::{Batch, Feed, Fill, Reader},
     status::Reason,
 };
 
 /// Packets placed at once. Bounds the work of a wake, not the rate: a full batch is followed by the next.
-const BATCH: usize = 256;
+const MAX_PACKETS: usize = 256;
 /// Rounds of filling and sending before other tasks get their turn.
 const MAX_ROUNDS: usize = 16;
 /// Lag beyond this is worth saying, and below half a second is over.
@@ -44,7 +43,7 @@ const TLS_RECORD: u64 = 16 * 1_024;
 
 thread_local! {
     /// Where a batch is put together; empty between calls.
-    static PACKETS: RefCell<Vec<Packet>> = const { RefCell::new(vec![]) };
+    static BATCH: RefCell<Batch> = const { RefCell::new(Batch { packets: vec![], key: None }) };
 }
 
 /// A connection that publishes.
@@ -110,12 +109,11 @@ impl Pump {
         road: Arc<Road>,
         counters: Arc<LegCounters>,
         first_timestamp: u32,
-        phase: Duration,
+        first_tick: Instant,
     ) -> Self {
         let now = Instant::now();
         let mut feed = Feed::new(&road.opened.index, road.repeat);
         let entry = road.playhead.join(&mut feed, now);
-        let at = feed.last_key().dts();
         counters.max_late_ms.store(0, Relaxed);
         counters.lateness.reset();
         Self {
@@ -126,15 +124,12 @@ impl Pump {
             feed,
             reader: Reader::new(Arc::clone(&road.opened), Arc::clone(&road.disk)),
             timer: Box::pin(sleep_until(now)),
-            grid: now + phase,
+            grid: first_tick,
             ticked_at: now,
             accepted_at: now,
-            sent_until: at,
-            goal: at,
-            skip_to: match entry {
-                Entry::Here => None,
-                Entry::NextKey(ms) => Some(ms),
-            },
+            sent_until: entry.at,
+            goal: entry.at,
+            skip_to: entry.skip_to,
             base: None,
             first_timestamp,
             fetching: None,
@@ -273,13 +268,13 @@ impl Pump {
             && now >= at + self.road.times.settle
         {
             health.live = true;
-            self.road.signal(self.counters.leg, SignalKind::Live);
+            self.road.signals.report(self.counters.leg, SignalKind::Live);
         }
         let lag = media.saturating_sub(self.sent_until);
         if health.live && health.lagging != (lag > if health.lagging { CAUGHT_UP_MS } else { LAGGING_MS }) {
             health.lagging = !health.lagging;
             let kind = if health.lagging { SignalKind::Lagging } else { SignalKind::CaughtUp };
-            self.road.signal(self.counters.leg, kind);
+            self.road.signals.report(self.counters.leg, kind);
         }
         Ok(())
     }
@@ -330,13 +325,12 @@ impl Pump {
         if !self.outbox.is_empty() || self.sent_until >= self.goal || self.rotating {
             return Ok(());
         }
-        PACKETS.with_borrow_mut(|packets| {
-            packets.clear();
-            let filled = self.feed.fill(&self.reader, self.goal, BATCH, packets);
-            for packet in packets.drain(..) {
+        BATCH.with_borrow_mut(|batch| {
+            let filled = self.feed.fill(&self.reader, self.goal, MAX_PACKETS, batch);
+            for packet in batch.packets.drain(..) {
                 self.place(&packet);
             }
-            self.road.playhead.passed(&self.feed);
+            self.road.playhead.passed(batch.key.take(), &self.feed);
             match filled {
                 Ok(Fill::Filled) => self.sent_until = self.goal,
                 Ok(Fill::Full) => {}
@@ -372,7 +366,7 @@ impl Pump {
             return;
         }
         let timestamp = self.first_timestamp.wrapping_add(elapsed as u32);
-        self.outbox.push(packet, timestamp, &self.road.program, &mut self.publisher);
+        self.outbox.push(packet, timestamp, &self.road.opened.program, &mut self.publisher);
     }
 
     /// Whether time stamps or TLS records come near a limit beyond which receivers go deaf.

@@ -21,7 +21,7 @@ use crate::{
         packet::{Content, Packet, Track},
         read::ReadAt,
     },
-    source::{Disks, Feed, Fill, Piece, Reader, audio_config_of},
+    source::{Batch, Disks, Feed, Fill, Piece, Reader},
     spec::Repeat,
     survey::{Opened, Shelf, source_error},
 };
@@ -114,16 +114,16 @@ impl<W: Write> Muxer<W> {
         report: &mut RemuxReport,
     ) -> std::result::Result<(), RemuxError> {
         let index = &opened.index;
-        let audio = audio_config_of(index);
+        let audio = index.audio_config();
         let silence = aac::silent_frame(audio.channel_config).unwrap_or_default();
         let mut feed = Feed::new(index, repeat);
         self.append(&file_header(index.video.is_some()));
         self.tag(opened, Kind::Script, 0, &[], Body::Here(&on_metadata(index, false)))?;
         self.tag(opened, Kind::Audio, 0, &prefix::AUDIO_HEADER, Body::Here(&audio.asc))?;
-        let (mut packets, mut until) = (vec![], 0);
+        let (mut batch, mut until) = (Batch::default(), 0);
         loop {
-            let filled = feed.fill(&opened.file, until, BATCH, &mut packets);
-            for packet in packets.drain(..) {
+            let filled = feed.fill(&opened.file, until, BATCH, &mut batch);
+            for packet in batch.packets.drain(..) {
                 self.announce(opened, &packet)?;
                 let body = match packet.content {
                     Content::Silence => Body::Here(silence),

@@ -1,12 +1,15 @@
 //! What the legs of a stream share, and what they tell.
 
-use std::sync::{Arc, atomic::AtomicU64};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+};
 
-use tokio::sync::mpsc;
+use tokio::{sync::Notify, time::Instant};
 
 use super::playhead::Playhead;
 use crate::{
-    publish::{Dialer, Program},
+    publish::Dialer,
     source::Disk,
     spec::{Repeat, StreamId, Times},
     status::LatenessCounter,
@@ -24,16 +27,45 @@ pub(crate) struct Road {
     pub repeat: Repeat,
     /// The threads of the device it is on.
     pub disk: Arc<Disk>,
-    /// What receivers must be told of it.
-    pub program: Program,
     /// Where it is.
     pub playhead: Arc<Playhead>,
     /// The way to a server.
     pub dialer: Arc<Dialer>,
     /// The time table.
     pub times: Times,
-    /// Where legs report to.
-    pub signals: mpsc::UnboundedSender<Signal>,
+    /// What the manager's streams count their ticks from: those that share a wake-up must agree when it is.
+    pub epoch: Instant,
+    /// What legs report.
+    pub signals: Signals,
+}
+
+/// What legs have reported, for their supervisor to read. A tenth of the memory of a channel, for a few reports a day.
+#[derive(Debug, Default)]
+pub(crate) struct Signals {
+    queue: Mutex<VecDeque<Signal>>,
+    ready: Notify,
+}
+
+impl Signals {
+    pub(super) fn report(&self, leg: usize, kind: SignalKind) {
+        self.queue().push_back(Signal { leg, kind });
+        self.ready.notify_one();
+    }
+
+    /// Waits for the next report. For one reader. Cancel safe.
+    pub(crate) async fn next(&self) -> Signal {
+        loop {
+            let ready = self.ready.notified();
+            if let Some(signal) = self.queue().pop_front() {
+                return signal;
+            }
+            ready.await;
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, VecDeque<Signal>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// Something a leg reports while it runs. At most a few for each connection.
@@ -56,13 +88,6 @@ pub(crate) enum SignalKind {
     Lagging,
     /// It is no longer behind.
     CaughtUp,
-}
-
-impl Road {
-    pub(super) fn signal(&self, leg: usize, kind: SignalKind) {
-        // Without a supervisor nobody needs to know.
-        let _ = self.signals.send(Signal { leg, kind });
-    }
 }
 
 /// A leg's figures, written by its task and read by whoever asks.

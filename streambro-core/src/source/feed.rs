@@ -7,7 +7,7 @@ use crate::{
         aac,
         cursor::{self, Cursor},
         error::MediaError,
-        index::{AudioConfig, Index},
+        index::Index,
         packet::{Packet, Track},
         read::ReadAt,
         timeline::{Corrections, Silence, Timeline},
@@ -35,8 +35,16 @@ pub(crate) struct Feed {
     cursor: Cursor,
     timeline: Timeline,
     laps: Laps,
-    last_key: FeedMark,
     ended: bool,
+}
+
+/// What is due next. Filled, used up and filled again: its room is kept.
+#[derive(Debug, Default)]
+pub(crate) struct Batch {
+    /// In decode order.
+    pub packets: Vec<Packet>,
+    /// The place just before the newest keyframe among them: where a receiver can begin.
+    pub key: Option<FeedMark>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -73,11 +81,10 @@ impl Feed {
         if laps.left == Some(1) {
             timeline.last();
         }
-        let last_key = FeedMark { cursor: cursor.mark(), timeline, laps, dts: 0 };
-        Self { index: Arc::clone(index), cursor, timeline, laps, last_key, ended: false }
+        Self { index: Arc::clone(index), cursor, timeline, laps, ended: false }
     }
 
-    /// Appends the packets that are due up to `until_ms` to `out`, in decode order, at most about `room` of them.
+    /// Adds to `batch` the packets that are due up to `until_ms`, in decode order, at most about `room` of them.
     ///
     /// # Errors
     /// Those of the file. After `WouldBlock`, fetch and call again: nothing is lost.
@@ -86,8 +93,9 @@ impl Feed {
         reader: &R,
         until_ms: u64,
         room: usize,
-        out: &mut Vec<Packet>,
+        batch: &mut Batch,
     ) -> Result<Fill, MediaError> {
+        let Batch { packets: out, key } = batch;
         while !self.ended {
             if out.len() >= room {
                 return Ok(Fill::Full);
@@ -109,12 +117,12 @@ impl Feed {
                 return Ok(Fill::Filled);
             }
             if sample.key && (sample.track == Track::Video || self.index.video.is_none()) {
-                self.last_key = FeedMark {
+                *key = Some(FeedMark {
                     cursor: self.cursor.mark(),
                     timeline: self.timeline,
                     laps: self.laps,
                     dts: due,
-                };
+                });
             }
             self.timeline.place(&sample, out);
             self.cursor.advance();
@@ -122,17 +130,11 @@ impl Feed {
         Ok(Fill::End)
     }
 
-    /// The place just before the newest keyframe that `fill` returned: where a receiver can begin.
-    pub(crate) fn last_key(&self) -> &FeedMark {
-        &self.last_key
-    }
-
     /// Goes to a remembered place.
     pub(crate) fn seek(&mut self, mark: &FeedMark) {
         self.cursor.rewind(&mark.cursor);
         self.timeline = mark.timeline;
         self.laps = mark.laps;
-        self.last_key = mark.clone();
         self.ended = false;
     }
 
@@ -167,16 +169,8 @@ impl Feed {
     }
 }
 
-/// The audio format of a stream that plays `index`: the file's own, else the one that every platform takes.
-pub(crate) fn audio_config_of(index: &Index) -> AudioConfig {
-    match index.audio.as_ref().and_then(|audio| audio.configs.first()) {
-        Some(config) => config.clone(),
-        None => AudioConfig::silent(),
-    }
-}
-
 fn silence_of(index: &Index) -> Silence {
-    let config = audio_config_of(index);
+    let config = index.audio_config();
     let frame_samples = match aac::silent_frame(config.channel_config) {
         Some(_) => config.frame_samples,
         // A channel layout we have no silence for: holes stay holes.

@@ -5,5 +5,5 @@ mod feed;
 mod reader;
 
 pub(crate) use disk::{Disk, Disks};
-pub(crate) use feed::{Feed, FeedMark, Fill, audio_config_of};
+pub(crate) use feed::{Batch, Feed, FeedMark, Fill};
 pub(crate) use reader::{Piece, Reader};

@@ -6,7 +6,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{mpsc, watch},
+    sync::watch,
     task::JoinSet,
     time::{Instant, sleep_until},
 };
@@ -16,8 +16,8 @@ use crate::{
     clock,
     event::{Bus, EventKind},
     limits::Permit,
-    publish::{Dialer, Gate, Program},
-    session::{Leg, LegCounters, LegEnd, Playhead, Road, Signal},
+    publish::{Dialer, Gate},
+    session::{Leg, LegCounters, LegEnd, Playhead, Road, Signals},
     source::Disks,
     spec::{StreamId, StreamSpec, Times},
     status::{LegPhase, LegStatus, Phase, Reason, StreamStatus},
@@ -37,6 +37,8 @@ pub(crate) struct Services {
     pub bus: Bus,
     /// The time table.
     pub times: Times,
+    /// What all streams count their ticks from.
+    pub epoch: Instant,
 }
 
 /// One run of a stream, from `start` to its end.
@@ -255,7 +257,6 @@ struct Supervisor {
     fsm: Fsm,
     began: Instant,
     attempts: JoinSet<(usize, LegEnd)>,
-    signals: mpsc::UnboundedReceiver<Signal>,
     wanted: watch::Receiver<Option<Reason>>,
     hang_up: watch::Sender<bool>,
     /// What each leg waits for.
@@ -279,16 +280,15 @@ struct Due {
 
 impl Supervisor {
     fn new(run: Arc<Run>, opened: Arc<Opened>, services: Arc<Services>) -> Self {
-        let (reports, signals) = mpsc::unbounded_channel();
         let road = Road {
             id: run.id.clone(),
             repeat: run.spec.source.repeat,
             disk: services.disks.of(opened.device),
-            program: Program::new(&opened.index),
             playhead: Arc::clone(&run.playhead),
             dialer: Arc::clone(&services.dialer),
             times: services.times,
-            signals: reports,
+            epoch: services.epoch,
+            signals: Signals::default(),
             opened,
         };
         let legs = run.spec.destinations.len();
@@ -301,7 +301,6 @@ impl Supervisor {
             road: Arc::new(road),
             began: Instant::now(),
             attempts: JoinSet::new(),
-            signals,
             wanted: run.stop.subscribe(),
             hang_up: watch::Sender::new(false),
             due: vec![None; legs],
@@ -330,7 +329,7 @@ impl Supervisor {
             wanted = self.wanted.wait_for(Option::is_some), if !stopping => {
                 Input::Stop(wanted.ok().and_then(|wanted| *wanted).unwrap_or(Reason::Stopped))
             }
-            Some(signal) = self.signals.recv() => Input::Signal(signal.leg, signal.kind),
+            signal = self.road.signals.next() => Input::Signal(signal.leg, signal.kind),
             Some(ended) = self.attempts.join_next() => match ended {
                 Ok((leg, end)) => Input::Ended(leg, end),
                 Err(_) => Input::Stop(Reason::Internal),

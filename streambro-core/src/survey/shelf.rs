@@ -14,7 +14,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::open::{OpenError, Root, open};
 use crate::{
     error::{Error, ErrorKind},
-    media::{cursor, error::MediaError, index::Index},
+    media::{cursor, error::MediaError, index::Index, program::Program},
 };
 
 /// Surveys under way at once. Each holds a thread for as long as its file system takes.
@@ -31,6 +31,8 @@ pub(crate) struct Opened {
     pub device: u64,
     /// What is in it.
     pub index: Arc<Index>,
+    /// What receivers must be told of it.
+    pub program: Program,
 }
 
 /// What makes a file the same file, unchanged.
@@ -109,8 +111,13 @@ impl Shelf {
         if let Some(obstacle) = index.length_obstacle() {
             return Err(source_error(&name, &MediaError::Unsupported(vec![obstacle])));
         }
-        let opened = Opened { file, len: identity.len, device: identity.device, index: Arc::new(index) };
-        let opened = Arc::new(opened);
+        let opened = Arc::new(Opened {
+            file,
+            len: identity.len,
+            device: identity.device,
+            program: Program::new(&index),
+            index: Arc::new(index),
+        });
         let mut shelf = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         shelf.retain(|_, opened| opened.strong_count() > 0);
         // Two surveys of one file may have run side by side: the first one stays.

@@ -14,14 +14,7 @@ pub fn on_metadata(index: &Index, live: bool) -> Vec<u8> {
     if live {
         amf.string("@setDataFrame");
     }
-    let silent;
-    let audio = match index.audio.as_ref().and_then(|track| track.configs.first()) {
-        Some(config) => config,
-        None => {
-            silent = crate::media::index::AudioConfig::silent();
-            &silent
-        }
-    };
+    let audio = index.audio_config();
     let video = index.video.as_ref().and_then(|track| Some((track, track.configs.first()?)));
     let pairs = 7 + if video.is_some() { 4 } else { 0 };
     amf.string("onMetaData").ecma_array(pairs);
