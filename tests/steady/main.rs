@@ -1,0 +1,76 @@
+//! What a stream does not do once it is on the air.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot set its scene has failed")]
+
+use std::{sync::mpsc, thread, time::Duration};
+
+use streambro_core::{Destination, Phase, Repeat, Source, StreamManager, StreamSpec};
+use streambro_tests::{
+    ffmpeg::Clip,
+    hostile::{Attack, Hostile, Stage},
+};
+use tokio::{runtime::Builder, time::timeout};
+
+const STREAMS: usize = 20;
+const GENEROUS: Duration = Duration::from_secs(60);
+
+/// A good server on a thread of its own: what it allocates is not counted.
+fn server() -> String {
+    let (tell, told) = mpsc::channel();
+    thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let server = Hostile::start(Attack::Nothing, Stage::Published).await;
+            tell.send(server.url()).unwrap();
+            std::future::pending::<()>().await;
+        });
+    });
+    told.recv().unwrap()
+}
+
+#[test]
+fn streams_on_the_air_allocate_nothing_over_ticks_keyframes_and_joints() {
+    let url = server();
+    // One thread runs everything that streams, so that the count of this thread is the count of all.
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let streams = runtime.block_on(async {
+        let clip = Clip::new().seconds(2.0).make().await;
+        let manager = StreamManager::builder().unlimited().build().await.unwrap();
+        let mut streams = vec![];
+        for number in 0..STREAMS {
+            let key = format!("key{number}");
+            let source = Source::file(&clip).repeat(Repeat::Forever);
+            let destination = Destination::new(&url, key.as_str()).unwrap();
+            let spec = StreamSpec::new(key, source).destination(destination);
+            streams.push(manager.start(spec).await.unwrap());
+        }
+        for stream in &streams {
+            timeout(GENEROUS, stream.wait_for(Phase::Live)).await.unwrap().unwrap();
+        }
+        // Every window and every room has had a lap to grow to its size.
+        until_lap(&streams, 2).await;
+        (manager, streams)
+    });
+    let (manager, streams) = streams;
+    let packets = || streams.iter().map(|stream| stream.status().legs[0].packets).sum::<u64>();
+    let before = packets();
+    let counted = allocation_counter::measure(|| {
+        // Long enough for two joints. Looking at a stream allocates, so nobody looks.
+        runtime.block_on(async { tokio::time::sleep(Duration::from_millis(4_500)).await });
+    });
+    let sent = packets() - before;
+    let laps = streams.iter().map(|stream| stream.status().laps).min().unwrap();
+    assert!(laps >= 3, "{laps} laps");
+    assert!(sent > STREAMS as u64 * 100, "{sent} packets");
+    assert_eq!(counted.count_total, 0, "{counted:?} in {sent} packets");
+    runtime.block_on(manager.shutdown(Duration::from_secs(5)));
+}
+
+async fn until_lap(streams: &[streambro_core::Stream], lap: u64) {
+    let reached = async {
+        while streams.iter().any(|stream| stream.status().laps < lap) {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    timeout(GENEROUS, reached).await.unwrap();
+}
