@@ -40,6 +40,9 @@ const SAMPLE: Duration = Duration::from_millis(500);
 /// rustls closes a TLS 1.2 session at 2^24 records (measured); leave a day's worth of them.
 const OLD_TLS_RECORDS: u64 = (1 << 24) - (1 << 21);
 const TLS_RECORD: u64 = 16 * 1_024;
+/// A peer that takes media at less than this part of its speed is as good as gone: a line that carries a tenth of a
+/// stream shows nobody a picture.
+const LEAST_SPEED: u64 = 10;
 
 thread_local! {
     /// Where a batch is put together; empty between calls.
@@ -89,6 +92,8 @@ struct Health {
     acknowledged: u64,
     progress_at: Instant,
     sampled_at: Instant,
+    /// Since when the peer's speed is measured, and how far media was sent then.
+    measured: (Instant, u64),
 }
 
 /// How far the first keyframe is on its way to the peer.
@@ -144,6 +149,7 @@ impl Pump {
                 acknowledged: 0,
                 progress_at: now,
                 sampled_at: now,
+                measured: (now, entry.at),
             },
             road,
             counters,
@@ -200,7 +206,11 @@ impl Pump {
             self.grid += tick;
         }
         self.timer.as_mut().reset(self.grid);
-        let passed = (now - std::mem::replace(&mut self.ticked_at, now)).clamp(tick, LATE_TICK);
+        let passed = now - std::mem::replace(&mut self.ticked_at, now);
+        if passed > LATE_TICK || (self.fetching.is_some() && !self.blocked) {
+            // The host paused or the disk is slow: how fast the peer would have been, nobody knows.
+            self.health.measured = (now, self.sent_until);
+        }
         let mut media = self.road.playhead.media_ms(now);
         self.watch(media, now)?;
         if self.source_ended && self.outbox.is_empty() && media >= self.feed.lap_end_ms() {
@@ -216,7 +226,7 @@ impl Pump {
                 media = self.road.playhead.media_ms(now);
             }
             let tick_ms = tick.as_millis() as u64;
-            let ahead = (passed * CATCH_UP_TENTHS / 10).as_millis() as u64;
+            let ahead = (passed.clamp(tick, LATE_TICK) * CATCH_UP_TENTHS / 10).as_millis() as u64;
             self.goal = self.goal.max((media + tick_ms).min(self.sent_until + ahead));
             if self.skip_to.is_some() {
                 self.goal = media + tick_ms;
@@ -230,6 +240,8 @@ impl Pump {
         self.counters.skips.fetch_add(1, Relaxed);
         if !self.road.playhead.fall_back(self.sent_until, now) {
             self.skip_to = Some(media);
+            // What is skipped is not taken.
+            self.health.measured.1 += media - self.sent_until;
         }
     }
 
@@ -258,6 +270,16 @@ impl Pump {
         if now >= health.progress_at + bound {
             let detail = format!("the peer accepted no byte for {} s", bound.as_secs());
             return Err(LegEnd::new(Reason::Stalled, detail));
+        }
+        let (since, from) = health.measured;
+        // Twice as long: a peer that takes nothing at all is met above.
+        if now >= since + bound * 2 {
+            health.measured = (now, self.sent_until);
+            let taken = self.sent_until.saturating_sub(from);
+            if u128::from(taken * LEAST_SPEED) < (now - since).as_millis() {
+                let detail = format!("the peer took {taken} ms of media in {} s", (now - since).as_secs());
+                return Err(LegEnd::new(Reason::Stalled, detail));
+            }
         }
         if self.fetching.is_some_and(|since| now >= since + bound) {
             let detail = format!("the disk did not answer for {} s", bound.as_secs());
