@@ -15,6 +15,8 @@ pub mod nms;
 pub mod process;
 pub mod proxy;
 pub mod rewrite;
+#[cfg(target_os = "linux")]
+pub mod slow_fs;
 pub mod tls_front;
 
 use std::path::{Path, PathBuf};
