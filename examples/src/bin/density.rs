@@ -2,92 +2,68 @@
 //!
 //! ```text
 //! cargo run --release --bin density -- [--streams N] [--seconds S] [--file F] [--distinct] [--tls] [--json]
-//!   --streams N   how many streams (default 1000)
-//!   --seconds S   how long they are measured, once all are live (default 20)
-//!   --file F      plays F; without it the bundled clip, padded to 4.2 Mb/s with filler
-//!   --distinct    gives every stream a file of its own (a copy)
-//!   --tls         RTMPS, with a certificate made for this run
-//!   --json        prints one object as the last line
-//!   --write-clip F  writes the padded clip to F and ends
-//!   --sink        is the sink: says its port, counts, and reports when a line comes in
+//!   --streams N    how many streams (default 1000)
+//!   --seconds S    how long they are measured, once all are live (default 20)
+//!   --file F       plays F; without it the bundled clip, padded to 4.2 Mb/s with filler
+//!   --distinct     gives every stream a file of its own (a copy)
+//!   --tls          RTMPS, with a certificate made for this run
+//!   --json         prints one object as the last line
+//!   --batch N      starts under way at once (default 100); from the number of streams on, all start at once, and what
+//!                  one stream more takes is not told
+//!   --slow-file F  stream 0 plays F, from a slow disk for example; lateness and books are those of the others
+//!   --outage S     then the sink vanishes for S seconds: tells how the streams come back
+//!   --stalled      then the sink stops reading: tells what the kernel holds for it on our side
+//!   --write-clip F           writes the padded clip to F and ends
+//!   --write-film F --laps N  writes a film to F that plays the bundled clip, or --file, N times, and ends
+//!   --sink         is the sink: says its port, counts, and reports when a line comes in
 //! ```
 //!
 //! Every frame is counted: what was due, what was handed to the sockets and what the sink got must be the same, frame
-//! for frame and byte for byte, else the run fails.
+//! for frame and byte for byte, else the run fails. Only after an outage, where frames are lost and repeated, the books
+//! are compared connection by connection.
 
 use std::{
-    collections::BTreeMap,
-    env, fs,
-    path::{Path, PathBuf},
+    env,
+    path::Path,
     process::ExitCode,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use streambro_core::{
-    Destination, Lateness, Phase, Repeat, Source, Stream, StreamManager, StreamSpec, Trust,
-};
+use streambro_core::Stream;
 use streambro_examples::density::{
+    Failure,
+    audit::Audit,
     clip,
     due::Due,
-    process::{Moment, send_queues},
-    sink::{self, Received, unix_us},
-};
-use tokio::{
-    io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader, Lines},
-    net::TcpListener,
-    process::{Child, ChildStdin, ChildStdout, Command},
+    film,
+    fleet::{self, Fleet, Scratch},
+    options::{Options, USAGE},
+    outage::Outage,
+    process::{Moment, settle},
+    server::{self, Server},
+    sockets::send_queues,
+    stall::Stall,
+    stats::{self, percentile},
 };
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
-
-const USAGE: &str = "usage: density [--streams N] [--seconds S] [--file F] [--distinct] [--tls] [--json]";
 const DEMO_CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/media/clip.mp4");
 /// What platforms advise for 720p30, audio included.
 const PADDED_BITRATE: u64 = 4_200_000;
-/// Starts under way at once.
-const BATCH: usize = 100;
-const PATIENCE: Duration = Duration::from_secs(120);
-
-struct Options {
-    streams: usize,
-    seconds: u64,
-    file: Option<PathBuf>,
-    distinct: bool,
-    tls: bool,
-    json: bool,
-    sink: bool,
-    write_clip: Option<PathBuf>,
-}
 
 fn main() -> ExitCode {
     if env::args().skip(1).any(|arg| arg == "--help" || arg == "-h") {
         println!("Measures what many streams cost.\n{USAGE}");
         return ExitCode::SUCCESS;
     }
-    let options = match parse(env::args().skip(1)) {
+    let options = match Options::parse(env::args().skip(1)) {
         Ok(options) => options,
         Err(why) => {
             eprintln!("{why}\n{USAGE}");
             return ExitCode::from(2);
         }
     };
-    if let Some(to) = &options.write_clip {
-        return match clip::pad(Path::new(DEMO_CLIP), to, PADDED_BITRATE) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("{}: {error}", to.display());
-                ExitCode::FAILURE
-            }
-        };
-    }
-    let runtime = tokio::runtime::Runtime::new();
-    let done = runtime.map_err(Failure::from).and_then(|runtime| {
-        runtime.block_on(async { if options.sink { run_sink(&options).await } else { run(&options).await } })
-    });
-    match done {
+    match work(&options) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -97,306 +73,165 @@ fn main() -> ExitCode {
     }
 }
 
-async fn run(options: &Options) -> Result<bool, Failure> {
+fn work(options: &Options) -> Result<bool, Failure> {
+    let clip = Path::new(DEMO_CLIP);
+    if let Some(to) = &options.write_clip {
+        clip::pad(clip, to, PADDED_BITRATE)?;
+        return Ok(true);
+    }
+    if let Some(to) = &options.write_film {
+        film::lengthen(options.file.as_deref().unwrap_or(clip), to, options.laps)?;
+        return Ok(true);
+    }
     raise_descriptors();
+    tokio::runtime::Runtime::new()?.block_on(async {
+        if options.sink { server::run(options.tls).await.map(|()| true) } else { run(options).await }
+    })
+}
+
+async fn run(options: &Options) -> Result<bool, Failure> {
     let scratch = Scratch::new()?;
     let film = match &options.file {
         Some(file) => file.clone(),
         None => {
-            let film = scratch.0.join("film.mp4");
+            let film = scratch.file("film");
             clip::pad(Path::new(DEMO_CLIP), &film, PADDED_BITRATE)?;
             film
         }
     };
-    let mut sink = Sink::spawn(options.tls).await?;
-    let manager = StreamManager::builder().unlimited().build().await?;
-    let mut fleet = Fleet { manager, streams: vec![], started_us: BTreeMap::new() };
+    let mut server = Server::spawn(options.tls).await?;
+    let mut fleet = Fleet::new(options).await?;
 
-    let first = (options.streams / 10).max(1);
-    fleet.start(0..first, options, &film, &scratch, &sink).await?;
+    let first = options.first();
+    fleet.start(0..first, options, &film, &scratch, &server).await?;
     let few = settle().await;
-    fleet.start(first..options.streams, options, &film, &scratch, &sink).await?;
-    let many = settle().await;
-
-    let (before, clock) = (Moment::now(), Instant::now());
-    let sent_before = fleet.bytes();
-    tokio::time::sleep(Duration::from_secs(options.seconds) / 2).await;
-    let kernel = send_queues(sink.hello.port);
-    tokio::time::sleep(Duration::from_secs(options.seconds) / 2).await;
-    let (after, seconds) = (Moment::now(), clock.elapsed().as_secs_f64());
-    let sent = fleet.bytes() - sent_before;
-
-    fleet.manager.shutdown(Duration::from_secs(30)).await;
-    let report = sink.report().await?;
-    let laps = (fleet.longest_ms() / probe_ms(&film)? + 2) as u32;
-    let due = Due::of(&film, laps)?;
-    let audit = fleet.audit(&report.received, &due);
-
-    let n = options.streams as f64;
-    let slope = match options.streams - first {
-        0 => 0.0,
-        more => (many.anonymous as f64 - few.anonymous as f64) / more as f64,
+    let many = match options.streams - first {
+        0 => few,
+        _ => {
+            fleet.start(first..options.streams, options, &film, &scratch, &server).await?;
+            settle().await
+        }
     };
-    let rate = |total: u64| total as f64 / n / seconds;
-    let lateness = fleet.lateness();
+
+    let window = Window::measure(options.seconds, &fleet, server.hello.port).await;
+    let on_time = lateness(fleet.ordinary());
+    let early = fleet::lateness(fleet.ordinary()).0.counts[0];
+
+    let (mut outage, mut stalled) = (None, None);
+    if let Some(seconds) = options.outage {
+        outage = Some(Outage::run(seconds, &fleet, &mut server).await?);
+    }
+    if options.stalled {
+        stalled = Some(Stall::run(&fleet, &mut server).await?);
+    }
+    let slow = fleet.slow().map(slow_stream);
+    // A peer that does not read hears no goodbye.
+    let grace = if options.stalled { Duration::from_millis(1) } else { Duration::from_secs(30) };
+    fleet.manager.shutdown(grace).await;
+    let report = server.report().await?;
+    let audit = if options.stalled {
+        Audit::default()
+    } else if let Some(outage) = &outage {
+        let mut audit = fleet.audit(&report.received, None);
+        if outage.back_seconds.is_none() || outage.live != options.streams {
+            audit.run_fault(format!("{} of {} streams were live again", outage.live, options.streams));
+        }
+        if outage.unseen > 0 {
+            audit.run_fault(format!("{} events were lost: attempts are not known", outage.unseen));
+        }
+        audit
+    } else {
+        let until_ms = fleet.longest_ms() + 1_000;
+        let laps = (until_ms / probe_ms(&film)? + 2) as u32;
+        fleet.audit(&report.received, Some(&Due::of(&film, laps, until_ms as u32)?))
+    };
+
     let starts = fleet.first_bytes(&report.received);
+    let n = options.streams as f64;
     let result = json!({
         "streams": options.streams,
-        "seconds": seconds,
+        "seconds": window.seconds,
         "tls": options.tls,
         "distinct": options.distinct,
-        "bits_per_second_each": sent as f64 * 8.0 / n / seconds,
-        "cpu_percent_of_a_core_each": (after.cpu_seconds - before.cpu_seconds) * 100.0 / seconds / n,
-        "anonymous_bytes_each_slope": slope,
-        "anonymous_bytes": after.anonymous,
-        "resident_bytes": after.resident,
-        "kernel_send_queue_bytes": kernel,
-        "reads_and_writes_each_second": rate(after.reads_and_writes - before.reads_and_writes),
-        "context_switches_each_second": rate(after.switches - before.switches),
-        "late_ms": { "p50": lateness.quantile(0.5), "p99": lateness.quantile(0.99), "max": fleet.max_late_ms() },
-        "early_over_200_ms": lateness.counts[0],
+        "bits_per_second_each": window.bits_per_second / n,
+        "cpu_percent_of_a_core_each": window.cpu_percent / n,
+        "anonymous_bytes_each_slope":
+            stats::slope(few.anonymous, many.anonymous, options.streams - first),
+        "anonymous_bytes": window.end.anonymous,
+        "resident_bytes": window.end.resident,
+        "kernel_send_queue_bytes": window.send_queues,
+        "reads_and_writes_each_second": window.reads_and_writes / n,
+        "context_switches_each_second": window.switches / n,
+        "late_ms": on_time,
+        "early_over_200_ms": early,
         "first_byte_ms": { "p50": percentile(&starts, 0.5), "p99": percentile(&starts, 0.99) },
-        "sink_cpu_percent_of_a_core_each": report.cpu_seconds * 100.0 / seconds / n,
+        "sink_cpu_percent_of_a_core_each": report.cpu_seconds * 100.0 / window.seconds / n,
         "frames": { "due": audit.due, "sent": audit.sent, "received": audit.received },
+        "slow": slow,
+        "outage": outage.as_ref().map(|outage| json!({
+            "sender": outage,
+            "accepts_in_a_second": stats::busiest_second(&report.accepts),
+        })),
+        "stalled": stalled,
         "faults": audit.faults,
     });
     print(&result);
     if options.json {
         println!("{result}");
     }
-    Ok(audit.faults.is_empty() && lateness.counts[0] == 0)
+    Ok(audit.faults.is_empty() && early == 0)
 }
 
-/// Waits until start-up has passed, and returns the moment.
-async fn settle() -> Moment {
-    tokio::time::sleep(Duration::from_secs(4)).await;
-    Moment::now()
+/// What all streams together took while they were measured.
+struct Window {
+    end: Moment,
+    seconds: f64,
+    bits_per_second: f64,
+    cpu_percent: f64,
+    reads_and_writes: f64,
+    switches: f64,
+    send_queues: u64,
 }
 
-/// The streams under measurement.
-struct Fleet {
-    manager: StreamManager,
-    streams: Vec<Stream>,
-    started_us: BTreeMap<String, u64>,
-}
-
-impl Fleet {
-    /// Starts streams, a batch at a time, and waits until all are live.
-    async fn start(
-        &mut self,
-        numbers: std::ops::Range<usize>,
-        options: &Options,
-        film: &Path,
-        scratch: &Scratch,
-        sink: &Sink,
-    ) -> Result<(), Failure> {
-        let numbers: Vec<usize> = numbers.collect();
-        for batch in numbers.chunks(BATCH) {
-            let mut starts = tokio::task::JoinSet::new();
-            for number in batch {
-                let key = format!("s{number}");
-                let file = match options.distinct {
-                    true => scratch.copy(film, &key)?,
-                    false => film.to_owned(),
-                };
-                let mut destination = Destination::new(&sink.url(), key.as_str())?;
-                if let Some(root) = &sink.hello.root {
-                    destination = destination.trust(Trust::Roots(root.clone()));
-                }
-                let source = Source::file(file).repeat(Repeat::Forever);
-                let spec = StreamSpec::new(key.as_str(), source).destination(destination);
-                self.started_us.insert(key, unix_us());
-                let manager = self.manager.clone();
-                starts.spawn(async move { manager.start(spec).await });
-            }
-            while let Some(started) = starts.join_next().await {
-                self.streams.push(started??);
-            }
+impl Window {
+    async fn measure(seconds: u64, fleet: &Fleet, port: u16) -> Self {
+        let half = Duration::from_secs(seconds) / 2;
+        let sent = fleet.bytes();
+        let (begin, clock) = (Moment::now(), Instant::now());
+        tokio::time::sleep(half).await;
+        let send_queues = send_queues(port).iter().sum();
+        tokio::time::sleep(half).await;
+        let (end, seconds) = (Moment::now(), clock.elapsed().as_secs_f64());
+        let sent = fleet.bytes() - sent;
+        let rate = |begin: u64, end: u64| end.saturating_sub(begin) as f64 / seconds;
+        Self {
+            end,
+            seconds,
+            bits_per_second: sent as f64 * 8.0 / seconds,
+            cpu_percent: (end.cpu_seconds - begin.cpu_seconds) * 100.0 / seconds,
+            reads_and_writes: rate(begin.reads_and_writes, end.reads_and_writes),
+            switches: rate(begin.switches, end.switches),
+            send_queues,
         }
-        for stream in &self.streams {
-            tokio::time::timeout(PATIENCE, stream.wait_for(Phase::Live)).await??;
-        }
-        Ok(())
-    }
-
-    fn bytes(&self) -> u64 {
-        self.streams.iter().map(|stream| stream.status().bytes).sum()
-    }
-
-    fn longest_ms(&self) -> u64 {
-        self.streams.iter().map(|stream| stream.status().media_ms).max().unwrap_or(0)
-    }
-
-    fn max_late_ms(&self) -> u64 {
-        self.streams.iter().map(|stream| stream.status().legs[0].max_late_ms).max().unwrap_or(0)
-    }
-
-    fn lateness(&self) -> Lateness {
-        let mut sum = Lateness::default();
-        self.streams.iter().for_each(|stream| sum.add(&stream.status().legs[0].lateness));
-        sum
-    }
-
-    /// From `start` to the first frame at the sink, in milliseconds, sorted.
-    fn first_bytes(&self, received: &BTreeMap<String, Received>) -> Vec<f64> {
-        let each = self.started_us.iter().filter_map(|(key, started)| {
-            let first = received.get(key)?.first_unix_us;
-            (first > 0).then(|| first.saturating_sub(*started) as f64 / 1e3)
-        });
-        let mut each: Vec<f64> = each.collect();
-        each.sort_by(f64::total_cmp);
-        each
-    }
-
-    /// Compares the books of both sides with what was due.
-    fn audit(&self, received: &BTreeMap<String, Received>, due: &Due) -> Audit {
-        let mut audit = Audit::default();
-        let nothing = Received::default();
-        for stream in &self.streams {
-            let status = stream.status();
-            let leg = &status.legs[0];
-            let got = received.get(status.id.as_str()).unwrap_or(&nothing);
-            let until = |times, last: Option<u32>| last.map_or(0, |last| Due::until(times, last));
-            let due = until(&due.video, got.last_video_ms) + until(&due.audio, got.last_audio_ms);
-            let frames = got.video + got.audio;
-            audit.due += due;
-            audit.sent += leg.packets;
-            audit.received += frames;
-            let mut fault = |what: String| {
-                if audit.faults.len() < 10 {
-                    audit.faults.push(format!("{}: {what}", status.id));
-                }
-            };
-            if due != leg.packets || leg.packets != frames {
-                fault(format!("{due} frames due, {} sent, {frames} received", leg.packets));
-            }
-            if leg.bytes != got.bytes {
-                fault(format!("{} bytes sent, {} received", leg.bytes, got.bytes));
-            }
-            if got.publishes != 1 || got.backwards != 0 || leg.skips != 0 {
-                let (publishes, backwards, skips) = (got.publishes, got.backwards, leg.skips);
-                fault(format!("{publishes} publishes, {backwards} time stamps back, {skips} skips"));
-            }
-            // The end of the stream is at most a second of media behind its clock.
-            if u64::from(got.last_video_ms.unwrap_or(0)) + 1_000 < status.media_ms {
-                fault(format!("the clock is at {} ms, the sink at {:?}", status.media_ms, got.last_video_ms));
-            }
-        }
-        audit
     }
 }
 
-#[derive(Default)]
-struct Audit {
-    due: u64,
-    sent: u64,
-    received: u64,
-    faults: Vec<String>,
+fn lateness(streams: &[Stream]) -> Value {
+    let (sum, max) = fleet::lateness(streams);
+    json!({ "p50": stats::lateness(&sum, 0.5), "p99": stats::lateness(&sum, 0.99), "max": max })
 }
 
-/// The sink's process.
-struct Sink {
-    hello: Hello,
-    child: Child,
-    stdin: ChildStdin,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-/// What a sink says when it is ready.
-#[derive(Serialize, Deserialize)]
-struct Hello {
-    port: u16,
-    /// The certificate to trust.
-    root: Option<String>,
-}
-
-/// What a sink says at the end.
-#[derive(Serialize, Deserialize)]
-struct Report {
-    received: BTreeMap<String, Received>,
-    cpu_seconds: f64,
-}
-
-impl Sink {
-    async fn spawn(tls: bool) -> Result<Self, Failure> {
-        let mut command = Command::new(env::current_exe()?);
-        command.arg("--sink").args(tls.then_some("--tls")).kill_on_drop(true);
-        command.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::piped());
-        let mut child = command.spawn()?;
-        let stdin = child.stdin.take().ok_or("the sink has no input")?;
-        let stdout = child.stdout.take().ok_or("the sink has no output")?;
-        let mut lines = BufReader::new(stdout).lines();
-        let hello = lines.next_line().await?.ok_or("the sink did not start")?;
-        Ok(Self { hello: serde_json::from_str(&hello)?, child, stdin, lines })
-    }
-
-    fn url(&self) -> String {
-        let scheme = if self.hello.root.is_some() { "rtmps" } else { "rtmp" };
-        format!("{scheme}://127.0.0.1:{}/live", self.hello.port)
-    }
-
-    async fn report(&mut self) -> Result<Report, Failure> {
-        self.stdin.write_all(b"report\n").await?;
-        let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await??.ok_or("the sink died")?;
-        self.child.wait().await?;
-        Ok(serde_json::from_str(&line)?)
-    }
-}
-
-async fn run_sink(options: &Options) -> Result<bool, Failure> {
-    raise_descriptors();
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let (tls, root) = match options.tls {
-        true => {
-            let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()])?;
-            let key = made.signing_key.serialize_der();
-            let config = tokio_rustls::rustls::ServerConfig::builder_with_provider(Arc::new(
-                tokio_rustls::rustls::crypto::ring::default_provider(),
-            ));
-            let config = config.with_safe_default_protocol_versions()?.with_no_client_auth();
-            let key = tokio_rustls::rustls::pki_types::PrivatePkcs8KeyDer::from(key);
-            let config = config.with_single_cert(vec![made.cert.der().clone()], key.into())?;
-            (Some(tokio_rustls::TlsAcceptor::from(Arc::new(config))), Some(made.cert.pem()))
-        }
-        false => (None, None),
-    };
-    println!("{}", serde_json::to_string(&Hello { port: listener.local_addr()?.port(), root })?);
-    let books = sink::Books::default();
-    let serve = tokio::spawn(sink::serve(listener, tls, Arc::clone(&books)));
-    let mut lines = BufReader::new(tokio::io::stdin()).lines();
-    // Also when the measuring process dies: then the input ends.
-    let asked = lines.next_line().await?;
-    if asked.is_some() {
-        // What publishers sent last is on its way.
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let received = books.lock().map_err(|_| "a connection died")?.clone();
-        println!("{}", serde_json::to_string(&Report { received, cpu_seconds: Moment::now().cpu_seconds })?);
-    }
-    serve.abort();
-    Ok(true)
-}
-
-/// A folder of this run's own, removed at its end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new() -> Result<Self, Failure> {
-        let folder = env::temp_dir().join(format!("streambro-density-{}", std::process::id()));
-        fs::create_dir_all(&folder)?;
-        Ok(Self(folder))
-    }
-
-    fn copy(&self, film: &Path, name: &str) -> Result<PathBuf, Failure> {
-        let path = self.0.join(format!("{name}.mp4"));
-        fs::copy(film, &path)?;
-        Ok(path)
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// The stream with the slow file: nothing is asked of it, but what became of it is told.
+fn slow_stream(stream: &Stream) -> Value {
+    let status = stream.status();
+    let leg = &status.legs[0];
+    json!({
+        "phase": status.phase,
+        "packets": leg.packets,
+        "skips": leg.skips,
+        "attempts": leg.attempts,
+        "late_ms": lateness(std::slice::from_ref(stream)),
+    })
 }
 
 fn probe_ms(film: &Path) -> Result<u64, Failure> {
@@ -411,12 +246,6 @@ fn raise_descriptors() {
     limit.current = limit.maximum;
     // Refused, the run says so itself when descriptors run out.
     let _ = setrlimit(Resource::Nofile, limit);
-}
-
-/// The value that the share `quantile` of sorted values does not exceed.
-fn percentile(sorted: &[f64], quantile: f64) -> Option<f64> {
-    let at = (sorted.len() as f64 * quantile).ceil() as usize;
-    sorted.get(at.max(1) - 1).copied()
 }
 
 fn print(result: &Value) {
@@ -435,63 +264,15 @@ fn print(result: &Value) {
     println!("  first byte (ms)           {}", result["first_byte_ms"]);
     println!("  sink: CPU of a core, each {:.4} %", number("sink_cpu_percent_of_a_core_each"));
     println!("  frames                    {}", result["frames"]);
+    for part in ["slow", "outage", "stalled"] {
+        if !result[part].is_null() {
+            println!("  {part:25} {}", result[part]);
+        }
+    }
     for fault in result["faults"].as_array().into_iter().flatten() {
         println!("  FAULT                     {fault}");
     }
     if rate > 0.0 {
         println!("  a 1 Gb/s port carries     {:.0} of them", 1e9 / rate);
-    }
-}
-
-fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options {
-        streams: 1_000,
-        seconds: 20,
-        file: None,
-        distinct: false,
-        tls: false,
-        json: false,
-        sink: false,
-        write_clip: None,
-    };
-    while let Some(arg) = args.next() {
-        let mut value = || args.next().ok_or_else(|| format!("{arg} needs a value"));
-        match arg.as_str() {
-            "--streams" => options.streams = value()?.parse().map_err(|_| "not a number of streams")?,
-            "--seconds" => options.seconds = value()?.parse().map_err(|_| "not a number of seconds")?,
-            "--file" => options.file = Some(value()?.into()),
-            "--distinct" => options.distinct = true,
-            "--tls" => options.tls = true,
-            "--json" => options.json = true,
-            "--sink" => options.sink = true,
-            "--write-clip" => options.write_clip = Some(value()?.into()),
-            _ => return Err(format!("{arg} is not an option")),
-        }
-    }
-    if options.streams == 0 || options.seconds == 0 {
-        return Err("streams and seconds are at least 1".to_owned());
-    }
-    Ok(options)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_of_the_values() {
-        let values: Vec<f64> = (1..=100).map(f64::from).collect();
-        assert_eq!(percentile(&values, 0.5), Some(50.0));
-        assert_eq!(percentile(&values, 0.99), Some(99.0));
-        assert_eq!(percentile(&values, 1.0), Some(100.0));
-        assert_eq!(percentile(&[7.0], 0.5), Some(7.0));
-        assert_eq!(percentile(&[], 0.5), None);
-    }
-
-    #[test]
-    fn options_that_mean_nothing_are_refused() {
-        for args in [&["--streams", "0"][..], &["--streams"], &["--secs", "3"], &["--seconds", "x"]] {
-            assert!(parse(args.iter().map(|arg| (*arg).to_owned())).is_err(), "{args:?}");
-        }
     }
 }

@@ -132,7 +132,7 @@ mod tests {
         let padded = std::env::temp_dir().join(format!("streambro-pad-{}.mp4", std::process::id()));
         pad(clip, &padded, 4_000_000).unwrap();
         let (before, after) = (streambro_core::probe(clip).unwrap(), streambro_core::probe(&padded).unwrap());
-        let due = [clip, &padded].map(|file| crate::density::due::Due::of(file, 1).unwrap());
+        let due = [clip, &padded].map(|file| crate::density::due::Due::of(file, 1, u32::MAX).unwrap());
         fs::remove_file(&padded).unwrap();
         let (before, after) = (before.info.unwrap(), after.info.unwrap());
         let rate = after.video.unwrap().bitrate + after.audio.unwrap().bitrate;

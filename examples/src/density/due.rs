@@ -17,13 +17,16 @@ pub struct Due {
 }
 
 impl Due {
-    /// Works out the first `laps` laps of `file`.
+    /// Works out the first `laps` laps of `file`, as far as both tracks have come to `until_ms`.
     ///
     /// # Errors
     /// Those of reading the file.
-    pub fn of(file: &Path, laps: u32) -> Result<Self, Error> {
-        let mut tags = Tags::default();
-        remux(file, &mut tags, Repeat::Times(laps))?;
+    pub fn of(file: &Path, laps: u32, until_ms: u32) -> Result<Self, Error> {
+        let mut tags = Tags { until_ms, ..Tags::default() };
+        match remux(file, &mut tags, Repeat::Times(laps)) {
+            Err(_) if tags.is_full() => {}
+            done => drop(done?),
+        }
         Ok(tags.due)
     }
 
@@ -44,6 +47,7 @@ struct Tags {
     /// Bytes to pass over before the next header.
     skip: usize,
     first: bool,
+    until_ms: u32,
 }
 
 const FILE_HEADER: usize = 13;
@@ -53,12 +57,22 @@ const BODY: usize = 2;
 
 impl Default for Tags {
     fn default() -> Self {
-        Self { due: Due::default(), head: vec![], wanted: FILE_HEADER, skip: 0, first: true }
+        Self {
+            due: Due::default(),
+            head: vec![],
+            wanted: FILE_HEADER,
+            skip: 0,
+            first: true,
+            until_ms: u32::MAX,
+        }
     }
 }
 
 impl Write for Tags {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        if self.is_full() {
+            return Err(io::Error::other("enough"));
+        }
         let mut rest = buf;
         while !rest.is_empty() {
             let passed = self.skip.min(rest.len());
@@ -82,6 +96,12 @@ impl Write for Tags {
 }
 
 impl Tags {
+    /// Both tracks have come to the end of what is wanted.
+    fn is_full(&self) -> bool {
+        let past = |times: &[u32]| times.last().is_some_and(|time| *time > self.until_ms);
+        past(&self.due.video) && past(&self.due.audio)
+    }
+
     fn header(&mut self) {
         if !std::mem::take(&mut self.first) {
             let head = &self.head;
@@ -109,12 +129,21 @@ mod tests {
 
     #[test]
     fn two_laps_of_the_clip_are_twice_its_frames() {
-        let due = Due::of(Path::new(CLIP), 2).unwrap();
+        let due = Due::of(Path::new(CLIP), 2, u32::MAX).unwrap();
         // 240 pictures a lap; 375 audio frames, and the priming once.
         assert_eq!((due.video.len(), due.audio.len()), (480, 751));
         assert_eq!(due.video[240], 8_000);
         assert_eq!(Due::until(&due.video, 7_999), 240);
         assert_eq!(Due::until(&due.video, 8_000), 241);
+    }
+
+    #[test]
+    fn a_long_film_is_read_as_far_as_is_wanted() {
+        let (all, some) =
+            (Due::of(Path::new(CLIP), 9, u32::MAX).unwrap(), Due::of(Path::new(CLIP), 9, 3_000).unwrap());
+        assert!(some.video.len() < all.video.len() / 2, "{}", some.video.len());
+        assert_eq!(Due::until(&some.video, 3_000), Due::until(&all.video, 3_000));
+        assert_eq!(Due::until(&some.audio, 3_000), Due::until(&all.audio, 3_000));
     }
 
     #[test]
@@ -125,6 +154,6 @@ mod tests {
         for piece in whole.chunks(7) {
             tags.write_all(piece).unwrap();
         }
-        assert_eq!(tags.due, Due::of(Path::new(CLIP), 1).unwrap());
+        assert_eq!(tags.due, Due::of(Path::new(CLIP), 1, u32::MAX).unwrap());
     }
 }

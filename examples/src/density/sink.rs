@@ -3,7 +3,11 @@
 use std::{
     collections::BTreeMap,
     io,
-    sync::{Arc, Mutex, PoisonError},
+    net::SocketAddr,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -11,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use streambro_core::media::amf0;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
-    net::TcpListener,
+    net::{TcpListener, TcpSocket},
+    task::JoinSet,
 };
 
 const HANDSHAKE: usize = 1_536;
@@ -51,31 +56,122 @@ pub struct Received {
 /// The books of all connections.
 pub type Books = Arc<Mutex<BTreeMap<String, Received>>>;
 
-/// Accepts publishers until the process ends.
-///
-/// # Errors
-/// When accepting fails for good.
-pub async fn serve(
-    listener: TcpListener,
+/// What a sink can be told to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// Drops every connection and refuses new ones.
+    Leave,
+    /// Is back, at the same port.
+    Return,
+    /// Goes on accepting, and reads no more.
+    Stall,
+}
+
+/// A server, until it is dropped.
+pub struct Sink {
+    address: SocketAddr,
+    listener: Option<TcpListener>,
     tls: Option<tokio_rustls::TlsAcceptor>,
     books: Books,
-) -> io::Result<()> {
-    loop {
-        let (tcp, _) = listener.accept().await?;
-        tcp.set_nodelay(true)?;
-        let (tls, books) = (tls.clone(), Arc::clone(&books));
-        tokio::spawn(async move {
-            // How a publisher leaves is its own affair; what counts is in the books.
-            let _ = match tls {
-                Some(tls) => connection(tls.accept(tcp).await?, &books).await,
-                None => connection(tcp, &books).await,
-            };
-            io::Result::Ok(())
-        });
+    stalled: Arc<AtomicBool>,
+    connections: JoinSet<()>,
+    accepts: Vec<u64>,
+}
+
+impl Sink {
+    /// Listens on a free port of the loopback.
+    ///
+    /// # Errors
+    /// Those of listening.
+    pub fn new(tls: Option<tokio_rustls::TlsAcceptor>) -> io::Result<Self> {
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        Ok(Self {
+            address: listener.local_addr()?,
+            listener: Some(listener),
+            tls,
+            books: Books::default(),
+            stalled: Arc::default(),
+            connections: JoinSet::new(),
+            accepts: vec![],
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// What it has got so far.
+    #[must_use]
+    pub fn received(&self) -> BTreeMap<String, Received> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// When it accepted connections since it was last told to leave, in milliseconds since 1970.
+    #[must_use]
+    pub fn accepts(&self) -> &[u64] {
+        &self.accepts
+    }
+
+    /// Serves publishers. Cancel safe.
+    ///
+    /// # Errors
+    /// When accepting fails for good.
+    pub async fn serve(&mut self) -> io::Result<()> {
+        loop {
+            let Some(listener) = &self.listener else { return std::future::pending().await };
+            let (tcp, _) = listener.accept().await?;
+            self.accepts.push(unix_us() / 1_000);
+            tcp.set_nodelay(true)?;
+            // Those that have ended.
+            while self.connections.try_join_next().is_some() {}
+            let (tls, books, stalled) =
+                (self.tls.clone(), Arc::clone(&self.books), Arc::clone(&self.stalled));
+            self.connections.spawn(async move {
+                // How a publisher leaves is its own affair; what counts is in the books.
+                let _ = match tls {
+                    Some(tls) => match tls.accept(tcp).await {
+                        Ok(link) => connection(link, books, &stalled).await,
+                        Err(error) => Err(error),
+                    },
+                    None => connection(tcp, books, &stalled).await,
+                };
+            });
+        }
+    }
+
+    /// Does what it is told.
+    ///
+    /// # Errors
+    /// When the port has been taken.
+    pub async fn obey(&mut self, order: Order) -> io::Result<()> {
+        match order {
+            Order::Leave => {
+                self.listener = None;
+                self.connections.shutdown().await;
+                self.accepts.clear();
+            }
+            Order::Return => self.listener = Some(listen(self.address)?),
+            Order::Stall => self.stalled.store(true, Ordering::Relaxed),
+        }
+        Ok(())
     }
 }
 
-async fn connection(mut link: impl AsyncRead + AsyncWrite + Unpin, books: &Books) -> io::Result<()> {
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    // Connections that are closing do not keep the port.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(4_096)
+}
+
+async fn connection(
+    mut link: impl AsyncRead + AsyncWrite + Unpin,
+    books: Books,
+    stalled: &AtomicBool,
+) -> io::Result<()> {
     let mut hello = vec![0; 1 + HANDSHAKE];
     link.read_exact(&mut hello).await?;
     let mut answer = vec![3];
@@ -85,23 +181,38 @@ async fn connection(mut link: impl AsyncRead + AsyncWrite + Unpin, books: &Books
     link.read_exact(&mut hello[1..]).await?;
     drop((hello, answer));
 
-    let mut session = Session::default();
+    // Dropped with the connection, also when that is cut from here.
+    let mut page = Page { session: Session::default(), books };
     let mut buf = vec![0; READ];
-    let done = loop {
-        match link.read(&mut buf).await {
-            Ok(0) => break Ok(()),
-            Ok(n) => session.take(&buf[..n])?,
-            Err(error) => break Err(error),
+    loop {
+        let n = link.read(&mut buf).await?;
+        let session = &mut page.session;
+        if n == 0 {
+            return Ok(());
         }
+        session.take(&buf[..n])?;
         if !session.answers.is_empty() {
             link.write_all(&std::mem::take(&mut session.answers)).await?;
         }
         if session.published_now() {
-            session.book(books);
+            session.book(&page.books);
         }
-    };
-    session.book(books);
-    done
+        if stalled.load(Ordering::Relaxed) {
+            return std::future::pending().await;
+        }
+    }
+}
+
+/// One connection's page in the books, written when it ends.
+struct Page {
+    session: Session,
+    books: Books,
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        self.session.book(&self.books);
+    }
 }
 
 /// One connection's parser. Payload is passed over, not copied.
