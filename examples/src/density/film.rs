@@ -5,8 +5,8 @@ use std::{fs, io, path::Path};
 /// Writes `from`, a plain MP4, to `to` as a film that plays it `laps` times.
 ///
 /// The tables are as long as those of any film of that length. The media stands in the file once, and the tables of each
-/// lap point at it: ten hours are 46 MB, and what a reader might hold
-/// for ten hours is in the tables.
+/// lap point at it: ten hours are 46 MB, and what a reader might
+/// hold for them is in the tables.
 ///
 /// # Errors
 /// Those of the files; `InvalidData` for a file that is not plain enough.

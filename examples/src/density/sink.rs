@@ -360,6 +360,8 @@ impl Session {
         let mut next = || reader.next().map_err(io::Error::other);
         let name = next()?.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
         let transaction = next()?.and_then(|value| value.as_number()).unwrap_or(0.0);
+        // Of the message; GStreamer looks for the answer to `publish` in the stream that it made.
+        let mut stream = 0;
         let mut body = vec![];
         let mut writer = amf0::Writer::new(&mut body);
         match name.as_str() {
@@ -367,7 +369,14 @@ impl Session {
                 // As servers do; ffmpeg sends chunks of 128 bytes to those that do not, at twice the cost.
                 self.answers.extend_from_slice(&[2, 0, 0, 0, 0, 0, 4, SET_CHUNK_SIZE, 0, 0, 0, 0]);
                 self.answers.extend_from_slice(&CHUNK_SIZE.to_be_bytes());
-                writer.string("_result").number(transaction).null().null();
+                // GStreamer goes on after this code only.
+                writer.string("_result").number(transaction).object().end().object();
+                writer
+                    .key("level")
+                    .string("status")
+                    .key("code")
+                    .string("NetConnection.Connect.Success")
+                    .end();
             }
             "createStream" => {
                 writer.string("_result").number(transaction).null().number(1.0);
@@ -376,6 +385,7 @@ impl Session {
                 next()?;
                 self.key = next()?.and_then(|value| value.as_str().map(str::to_owned));
                 self.got.publishes = 1;
+                stream = 1;
                 writer.string("onStatus").number(0.0).null().object();
                 writer.key("level").string("status").key("code").string("NetStream.Publish.Start").end();
             }
@@ -383,7 +393,7 @@ impl Session {
         }
         self.answers.extend_from_slice(&[3, 0, 0, 0]);
         self.answers.extend_from_slice(&(body.len() as u32).to_be_bytes()[1..]);
-        self.answers.extend_from_slice(&[COMMAND, 0, 0, 0, 0]);
+        self.answers.extend_from_slice(&[COMMAND, stream, 0, 0, 0]);
         self.answers.extend_from_slice(&body);
         Ok(())
     }
