@@ -1,7 +1,7 @@
 //! Spreads reconnects out, so that a thousand streams that lost one server do not break it again.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -9,79 +9,143 @@ use std::{
 use tokio::time::Instant;
 
 /// Reconnects a second, over all hosts (DESIGN 4).
-const PER_SECOND: u32 = 50;
+const PER_SECOND: usize = 50;
 /// Reconnects a second to one host (DESIGN 4).
-const PER_SECOND_AND_HOST: u32 = 20;
+const PER_SECOND_AND_HOST: usize = 20;
 
 /// Gives every reconnect its turn. First starts do not pass through here.
 ///
 /// A reconnect asks when it is due, not before, and first for its host and then for all: a turn that was promised for
-/// later would keep everyone waiting who is due until then.
+/// later would keep everyone waiting who is due until then. Promised turns order the crowd; what has passed keeps the
+/// cap, also after a pause of the host, when many promises are due at once.
 #[derive(Debug, Default)]
-pub(crate) struct Gate(Mutex<Turns>);
+pub(crate) struct Gate(Mutex<Lanes>);
 
 #[derive(Debug, Default)]
-struct Turns {
-    all: Option<Instant>,
-    hosts: HashMap<String, Instant>,
+struct Lanes {
+    all: Lane,
+    hosts: HashMap<String, Lane>,
 }
 
+/// One cap.
+#[derive(Debug, Default)]
+struct Lane {
+    /// The next turn that has not been promised.
+    next: Option<Instant>,
+    /// Those that passed within the last second.
+    passed: VecDeque<Instant>,
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
 impl Gate {
-    /// Reserves the next turn among those to the same `host` and returns when it is: `now` or later.
+    /// Promises the next turn among those to the same `host` and returns when it is: `now` or later.
     pub(crate) fn reserve_host(&self, host: &str, now: Instant) -> Instant {
-        let mut turns = self.turns();
-        turns.hosts.retain(|_, next| *next > now);
-        let turn = turns.hosts.get(host).copied().unwrap_or(now);
-        turns.hosts.insert(host.to_owned(), turn + gap(PER_SECOND_AND_HOST));
-        turn
+        let mut lanes = self.lanes();
+        lanes.hosts.retain(|_, lane| !lane.is_idle(now));
+        lanes.hosts.entry(host.to_owned()).or_default().reserve(PER_SECOND_AND_HOST, now)
     }
 
-    /// Reserves the next turn among all and returns when it is: `now` or later.
+    /// Lets one whose turn has come pass to its `host`, or says when to ask again.
+    pub(crate) fn pass_host(&self, host: &str, now: Instant) -> Result<(), Instant> {
+        self.lanes().hosts.entry(host.to_owned()).or_default().pass(PER_SECOND_AND_HOST, now)
+    }
+
+    /// Promises the next turn among all and returns when it is: `now` or later.
     pub(crate) fn reserve(&self, now: Instant) -> Instant {
-        let mut turns = self.turns();
-        let turn = turns.all.map_or(now, |next| next.max(now));
-        turns.all = Some(turn + gap(PER_SECOND));
-        turn
+        self.lanes().all.reserve(PER_SECOND, now)
     }
 
-    fn turns(&self) -> MutexGuard<'_, Turns> {
+    /// Lets one whose turn has come pass, or says when to ask again.
+    pub(crate) fn pass(&self, now: Instant) -> Result<(), Instant> {
+        self.lanes().all.pass(PER_SECOND, now)
+    }
+
+    fn lanes(&self) -> MutexGuard<'_, Lanes> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Between two turns. So many with these gaps last a whole second: however a second is cut, it sees no more.
-fn gap(per_second: u32) -> Duration {
-    Duration::from_secs(1) / (per_second - 1)
+impl Lane {
+    fn reserve(&mut self, per_second: usize, now: Instant) -> Instant {
+        let turn = self.next.map_or(now, |next| next.max(now));
+        self.next = Some(turn + SECOND / per_second as u32);
+        turn
+    }
+
+    fn pass(&mut self, per_second: usize, now: Instant) -> Result<(), Instant> {
+        self.passed.retain(|at| now < *at + SECOND);
+        if let Some(first) = self.passed.front().filter(|_| self.passed.len() >= per_second) {
+            return Err(*first + SECOND);
+        }
+        self.passed.push_back(now);
+        Ok(())
+    }
+
+    fn is_idle(&self, now: Instant) -> bool {
+        self.next.is_none_or(|next| next <= now) && self.passed.iter().all(|at| *at + SECOND <= now)
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::{cmp::Reverse, collections::BinaryHeap, iter::repeat_n};
+
     use super::*;
 
-    /// Sends so many reconnects, due at once, through both turns. Returns when each may go, sorted.
-    fn all_due<'a>(gate: &Gate, hosts: impl Iterator<Item = &'a str>, now: Instant) -> Vec<Duration> {
-        let mut at_host: Vec<_> = hosts.map(|host| gate.reserve_host(host, now)).collect();
-        at_host.sort();
-        at_host.into_iter().map(|turn| gate.reserve(turn) - now).collect()
+    /// Sends so many reconnects, all due at once, through both turns as their supervisors do, each woken `late`.
+    /// Returns when each passed, in order.
+    fn all_due<'a>(
+        gate: &Gate,
+        hosts: impl Iterator<Item = &'a str>,
+        now: Instant,
+        late: impl Fn(Duration) -> Duration,
+    ) -> Vec<Duration> {
+        let mut waiting: BinaryHeap<_> =
+            hosts.map(|host| Reverse((gate.reserve_host(host, now), Some(host)))).collect();
+        let mut passed = vec![];
+        let mut clock = now;
+        while let Some(Reverse((at, host))) = waiting.pop() {
+            clock = clock.max(at + late(at - now));
+            match host.map_or_else(|| gate.pass(clock), |host| gate.pass_host(host, clock)) {
+                Ok(()) if host.is_some() => waiting.push(Reverse((gate.reserve(clock), None))),
+                Ok(()) => passed.push(clock - now),
+                Err(again) => waiting.push(Reverse((again, host))),
+            }
+        }
+        passed
+    }
+
+    /// The most that passed in any second.
+    fn most(passed: &[Duration]) -> usize {
+        let within =
+            |from: &Duration| passed.iter().filter(|at| *at >= from && **at < *from + SECOND).count();
+        passed.iter().map(within).max().unwrap_or(0)
     }
 
     #[test]
-    fn a_thousand_reconnects_keep_the_caps() {
-        let (gate, now) = (Gate::default(), Instant::now());
-        let turns = all_due(&gate, std::iter::repeat_n("a", 1_000), now);
-        assert_eq!(turns[0], Duration::ZERO);
-        let most = |window: Duration| turns.iter().filter(|turn| **turn <= window).count();
-        assert_eq!(most(Duration::from_secs(1)), 20);
-        assert!(turns[999] < Duration::from_secs(53), "{:?}", turns[999]);
+    fn a_thousand_reconnects_keep_the_cap_of_their_host() {
+        let passed = all_due(&Gate::default(), repeat_n("a", 1_000), Instant::now(), |_| Duration::ZERO);
+        assert_eq!((passed[0], most(&passed)), (Duration::ZERO, 20));
+        assert!(passed[999] < SECOND * 50, "{:?}", passed[999]);
+    }
+
+    #[test]
+    fn turns_that_a_pause_of_the_host_has_piled_up_do_not_pass_at_once() {
+        // Asleep from the third to the eighth second.
+        let asleep = |at: Duration| (SECOND * 3..SECOND * 8).contains(&at).then(|| SECOND * 8 - at);
+        let late = |at| asleep(at).unwrap_or_default();
+        let passed = all_due(&Gate::default(), repeat_n("a", 400), Instant::now(), late);
+        assert_eq!((passed.len(), most(&passed)), (400, 20));
     }
 
     #[test]
     fn many_hosts_share_the_cap_of_all() {
-        let (gate, now) = (Gate::default(), Instant::now());
-        let hosts: Vec<_> = (0..=100).map(|n| n.to_string()).collect();
-        let turns = all_due(&gate, hosts.iter().map(String::as_str), now);
-        assert_eq!(turns.iter().filter(|turn| **turn <= Duration::from_secs(1)).count(), 50);
-        assert!(turns[100] < Duration::from_millis(2_100), "{:?}", turns[100]);
+        let hosts: Vec<_> = (0..200).map(|n| n.to_string()).collect();
+        let hosts = hosts.iter().map(String::as_str);
+        let passed = all_due(&Gate::default(), hosts, Instant::now(), |_| Duration::ZERO);
+        assert_eq!(most(&passed), 50);
+        assert!(passed[199] < SECOND * 4, "{:?}", passed[199]);
     }
 
     #[test]
@@ -90,14 +154,16 @@ mod tests {
         for _ in 0..1_000 {
             gate.reserve_host("crowded", now);
         }
-        assert_eq!(gate.reserve(gate.reserve_host("free", now)), now);
+        assert_eq!(gate.reserve_host("free", now), now);
+        assert_eq!((gate.pass_host("free", now), gate.reserve(now), gate.pass(now)), (Ok(()), now, Ok(())));
     }
 
     #[test]
-    fn an_idle_gate_lets_the_next_one_through_at_once() {
+    fn an_idle_gate_forgets_its_hosts() {
         let (gate, now) = (Gate::default(), Instant::now());
-        gate.reserve(gate.reserve_host("a", now));
-        let later = now + Duration::from_secs(1);
-        assert_eq!(gate.reserve(gate.reserve_host("a", later)), later);
+        gate.reserve_host("a", now);
+        gate.pass_host("a", now).unwrap();
+        gate.reserve_host("b", now + SECOND);
+        assert_eq!(gate.lanes().hosts.keys().collect::<Vec<_>>(), ["b"]);
     }
 }

@@ -375,16 +375,17 @@ impl Supervisor {
 
     /// Moves a leg on from wait to wait. Returns whether the last one is over.
     fn take_turn(&mut self, leg: usize, now: Instant) -> bool {
+        let (gate, host) = (&self.services.gate, self.run.spec.destinations[leg].url.host());
         while let Some(due) = self.due[leg].filter(|due| due.at <= now) {
-            let gate = &self.services.gate;
-            self.due[leg] = match due.wait {
-                Wait::Delay => {
-                    let host = self.run.spec.destinations[leg].url.host();
-                    Some(Due { at: gate.reserve_host(host, now), wait: Wait::TurnAtHost })
-                }
-                Wait::TurnAtHost => Some(Due { at: gate.reserve(now), wait: Wait::Turn }),
-                Wait::Turn => None,
+            let next = match due.wait {
+                Wait::Delay => Some((gate.reserve_host(host, now), Wait::TurnAtHost)),
+                Wait::TurnAtHost => Some(match gate.pass_host(host, now) {
+                    Ok(()) => (gate.reserve(now), Wait::Turn),
+                    Err(again) => (again, Wait::TurnAtHost),
+                }),
+                Wait::Turn => gate.pass(now).err().map(|again| (again, Wait::Turn)),
             };
+            self.due[leg] = next.map(|(at, wait)| Due { at, wait });
         }
         self.due[leg].is_none()
     }
