@@ -59,7 +59,7 @@ pub mod media;
 pub mod rtmp;
 
 pub use error::{Error, ErrorKind, Result};
-pub use event::{Event, EventKind, Subscription};
+pub use event::{Event, EventFilter, EventKind, Subscription};
 pub use manager::{Builder, Stream, StreamManager};
 pub use media::error::Unsupported;
 pub use media::packet::Track;

@@ -1,11 +1,19 @@
 //! What happened: numbered events, pulled by whoever wants them.
 
+mod bell;
 mod bus;
+mod filter;
+mod ring;
+mod subscription;
+mod sync;
+#[cfg(test)]
+mod tests;
 
 use serde::Serialize;
 
 pub(crate) use bus::Bus;
-pub use bus::Subscription;
+pub use filter::EventFilter;
+pub use subscription::Subscription;
 
 use crate::{
     spec::StreamId,
@@ -16,12 +24,15 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Event {
-    /// Its number in this manager. A gap is a loss.
+    /// Its number in this manager, from 0. What a reader lost is told by [`EventKind::Missed`]: a gap in the numbers may
+    /// as well be what the reader's [`EventFilter`] kept away.
     pub seq: u64,
     /// When, in milliseconds since 1970.
     pub unix_ms: u64,
     /// Which stream; `None` for `Missed`.
     pub stream: Option<StreamId>,
+    /// Whose stream it is, if it was given a user.
+    pub user: Option<String>,
     /// What.
     pub kind: EventKind,
 }
@@ -55,9 +66,10 @@ pub enum EventKind {
         /// When the next attempt is, in milliseconds from now.
         retry_in_ms: Option<u64>,
     },
-    /// The reader was slow: the oldest `count` events are lost.
+    /// The reader was slow: the oldest events are lost. Comes before the oldest that is left, with the number of the
+    /// last one lost.
     Missed {
-        /// How many.
+        /// How many of those that the reader wanted.
         count: u64,
     },
 }

@@ -16,7 +16,7 @@ use tokio::{
 use super::{builder::Builder, stream::Stream};
 use crate::{
     error::{Error, ErrorKind, Result},
-    event::Subscription,
+    event::{EventFilter, Subscription},
     limits::{Ledger, Permit},
     spec::{DestinationPolicy, StreamId, StreamSpec},
     status::{Phase, Reason, StreamStatus},
@@ -190,7 +190,12 @@ impl StreamManager {
 
     /// Subscribes to what happens from now on, keeping at most `capacity` unread events.
     pub fn subscribe(&self, capacity: usize) -> Subscription {
-        self.0.services.bus.subscribe(capacity)
+        self.subscribe_to(EventFilter::all(), capacity)
+    }
+
+    /// Subscribes to what passes `filter` from now on, keeping at most `capacity` unread events.
+    pub fn subscribe_to(&self, filter: EventFilter, capacity: usize) -> Subscription {
+        self.0.services.bus.subscribe(filter, capacity)
     }
 
     /// Ends all streams in order within `grace`, aborts what is left, and closes all subscriptions.

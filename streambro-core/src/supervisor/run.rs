@@ -152,7 +152,11 @@ impl Run {
         let from = self.phase.send_replace(Phase::Ended);
         drop(shown);
         let to = Phase::Ended;
-        bus.emit(&self.id, EventKind::Phase { from, to, reason: Some(reason), detail: detail.to_owned() });
+        bus.emit(
+            &self.id,
+            self.spec.user.as_deref(),
+            EventKind::Phase { from, to, reason: Some(reason), detail: detail.to_owned() },
+        );
     }
 
     /// What is known of it now.
@@ -411,7 +415,7 @@ impl Supervisor {
             detail: state.detail.clone(),
             retry_in_ms: retry_in.map(|delay| delay.as_millis() as u64),
         };
-        self.services.bus.emit(&self.run.id, kind);
+        self.services.bus.emit(&self.run.id, self.run.spec.user.as_deref(), kind);
     }
 
     fn tell_phase(&self, from: Phase) {
@@ -421,6 +425,6 @@ impl Supervisor {
             reason: self.fsm.reason(),
             detail: self.fsm.detail().to_owned(),
         };
-        self.services.bus.emit(&self.run.id, kind);
+        self.services.bus.emit(&self.run.id, self.run.spec.user.as_deref(), kind);
     }
 }

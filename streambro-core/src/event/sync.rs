@@ -1,0 +1,3 @@
+//! What the ring waits with. `tests/ring.rs` puts loom's in its place.
+
+pub(super) use std::sync::{Condvar, Mutex, MutexGuard};
