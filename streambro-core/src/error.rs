@@ -31,13 +31,13 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {}
 
 macro_rules! kinds {
-    ($($(#[$doc:meta])* $name:ident = $number:literal, $text:literal;)*) => {
+    ($($(#[doc = $meaning:literal])+ $name:ident = $number:literal, $text:literal;)*) => {
         /// The class of an [`Error`]. The numbers are the C result codes: they are never reused.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         #[repr(u32)]
         pub enum ErrorKind {
-            $($(#[$doc])* $name = $number,)*
+            $($(#[doc = $meaning])+ $name = $number,)*
         }
 
         impl ErrorKind {
@@ -48,6 +48,14 @@ macro_rules! kinds {
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$name => $text,)*
+                }
+            }
+
+            /// Returns what it means, in a sentence or two.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    // Each line of a comment begins with the space that belongs between two of them.
+                    $(Self::$name => concat!($($meaning),+).trim_ascii(),)*
                 }
             }
         }

@@ -1,11 +1,13 @@
 //! What is: phases, reasons and figures, as data.
 
 mod lateness;
+mod reason;
 
 use serde::Serialize;
 
 pub use lateness::Lateness;
 pub(crate) use lateness::LatenessCounter;
+pub use reason::Reason;
 
 use crate::spec::StreamId;
 
@@ -38,6 +40,22 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// Returns the name that JSON, C, Python and the documentation use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Queued => "queued",
+            Self::Preparing => "preparing",
+            Self::Starting => "starting",
+            Self::Live => "live",
+            Self::Degraded => "degraded",
+            Self::Holding => "holding",
+            Self::Reconnecting => "reconnecting",
+            Self::Stopping => "stopping",
+            Self::Ended => "ended",
+        }
+    }
+
     /// Whether a viewer sees something.
     pub fn is_on_air(self) -> bool {
         matches!(self, Self::Live | Self::Degraded | Self::Holding)
@@ -63,62 +81,18 @@ pub enum LegPhase {
     Ended,
 }
 
-/// Why something is as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Reason {
-    /// Somebody called `stop`.
-    Stopped,
-    /// The source has played as often as it was asked to.
-    Finished,
-    /// The manager shut down.
-    ShutDown,
-    /// The host's name could not be resolved. Check the URL and the resolver.
-    Unresolved,
-    /// The destination policy does not allow the address.
-    NotAllowed,
-    /// No TCP connection came about. Check host, port and firewall.
-    Unreachable,
-    /// TLS failed: the certificate is not valid for the host, or the peer does not speak TLS.
-    TlsFailed,
-    /// The peer did not finish the handshake in time.
-    HandshakeTimeout,
-    /// The peer broke the RTMP protocol.
-    ProtocolError,
-    /// The server refused the key. Check the key; retried slowly.
-    BadKey,
-    /// The server says that the key is in use; right after a drop it still holds the old connection.
-    AlreadyPublishing,
-    /// The server wants a login, which streambro cannot do; use a key or a token. Retried slowly.
-    AuthRequired,
-    /// The server does not know the application. Check the URL's path; retried slowly.
-    BadApp,
-    /// The server refused for another reason; the detail has its words.
-    Refused,
-    /// The connection closed when publishing was asked for, or within a second of it: usually a wrong key. Check the
-    /// key; retried slowly.
-    RejectedEarly,
-    /// The peer accepted no byte for 15 s.
-    Stalled,
-    /// The peer closed or reset the connection.
-    PeerClosed,
-    /// The network failed.
-    NetworkFailed,
-    /// A planned reconnect before a limit of the protocol: time stamps or TLS records.
-    Rotated,
-    /// The server asked for a reconnect.
-    ReconnectRequested,
-    /// The file ended before its own tables say, or was cut while it played.
-    SourceTruncated,
-    /// The file could not be read: the disk failed or did not answer. Tried again.
-    SourceUnreadable,
-    /// The file breaks the rules of its format.
-    SourceInvalid,
-    /// Media lags or some destinations are not on the air.
-    Behind,
-    /// A bug in streambro: a task died. Please report it.
-    Internal,
+impl LegPhase {
+    /// Returns the name that JSON, C, Python and the documentation use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Connecting => "connecting",
+            Self::Publishing => "publishing",
+            Self::Live => "live",
+            Self::Lagging => "lagging",
+            Self::Waiting => "waiting",
+            Self::Ended => "ended",
+        }
+    }
 }
 
 /// A stream as it was at one moment.
@@ -181,4 +155,33 @@ pub struct LegStatus {
     pub lateness: Lateness,
     /// Times that lag was given up: the clock moved, or content was skipped to a keyframe.
     pub skips: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_json() {
+        use LegPhase as L;
+        use Phase as P;
+        let phases = [
+            P::Scheduled,
+            P::Queued,
+            P::Preparing,
+            P::Starting,
+            P::Live,
+            P::Degraded,
+            P::Holding,
+            P::Reconnecting,
+            P::Stopping,
+            P::Ended,
+        ];
+        for phase in phases {
+            assert_eq!(serde_json::to_value(phase).unwrap(), phase.name());
+        }
+        for phase in [L::Connecting, L::Publishing, L::Live, L::Lagging, L::Waiting, L::Ended] {
+            assert_eq!(serde_json::to_value(phase).unwrap(), phase.name());
+        }
+    }
 }

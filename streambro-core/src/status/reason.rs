@@ -1,0 +1,164 @@
+//! Why something is as it is: one table, from which code, JSON and `docs/reasons.md` take what they need.
+
+use std::fmt;
+
+use serde::Serialize;
+
+macro_rules! reasons {
+    ($($(#[doc = $meaning:literal])+ $reason:ident = $name:literal, $remedy:literal;)*) => {
+        /// Why something is as it is.
+        ///
+        /// Each has a [`meaning`](Self::meaning) and a [`remedy`](Self::remedy); `docs/reasons.md` has them in one table.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+        #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum Reason {
+            $($(#[doc = $meaning])+ #[doc = ""] #[doc = $remedy] $reason,)*
+        }
+
+        impl Reason {
+            /// Every reason, in the order of the documentation.
+            pub const ALL: &[Self] = &[$(Self::$reason),*];
+
+            /// Returns the name that JSON, C, Python and the documentation use. It never changes.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$reason => $name,)*
+                }
+            }
+
+            /// Returns what it means, in a sentence or two.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    // Each line of a comment begins with the space that belongs between two of them.
+                    $(Self::$reason => concat!($($meaning),+).trim_ascii(),)*
+                }
+            }
+
+            /// Returns what a user should do about it, and what streambro does meanwhile.
+            pub fn remedy(self) -> &'static str {
+                match self {
+                    $(Self::$reason => $remedy,)*
+                }
+            }
+        }
+    };
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+reasons! {
+    /// Somebody called `stop`.
+    Stopped = "stopped", "Nothing: it is what was asked for.";
+    /// The source has played as often as it was asked to.
+    Finished = "finished", "Nothing. To play for ever, ask for `Repeat::Forever`.";
+    /// The manager shut down.
+    ShutDown = "shut_down",
+        "Nothing if you shut it down. If not, the last handle of the manager or its runtime was dropped: keep both for as \
+         long as streams shall run.";
+    /// The host's name could not be resolved.
+    Unresolved = "unresolved",
+        "Check the host in the URL, then this machine's DNS. Tried again with growing delays.";
+    /// The destination policy does not allow the address.
+    NotAllowed = "not_allowed",
+        "Choose another destination, or allow this one with `Builder::destinations`. Tried again slowly, because names \
+         move.";
+    /// No TCP connection came about.
+    Unreachable = "unreachable",
+        "Check host and port in the URL, and that no firewall is in between. Tried again with growing delays.";
+    /// TLS failed: the certificate is not valid for the host, or the peer does not speak TLS.
+    TlsFailed = "tls_failed",
+        "Read the detail. Check the host in the URL, that the port speaks TLS (most `rtmp` ports do not), this machine's \
+         clock and its CA certificates. For a server of your own, trust its certificate with `Destination::trust`. Tried \
+         again slowly.";
+    /// The peer did not finish the handshake in time.
+    HandshakeTimeout = "handshake_timeout",
+        "Check that the port is one for RTMP, or RTMPS where the URL says so; otherwise the server is overloaded. Tried \
+         again with growing delays.";
+    /// The peer broke the RTMP protocol.
+    ProtocolError = "protocol_error",
+        "Check that host and port belong to an RTMP server. If they do, please report it with the detail. Tried again \
+         with growing delays.";
+    /// The server refused the key.
+    BadKey = "bad_key",
+        "Copy the stream key again from the platform's page, and look whether the broadcast there is still open. Then \
+         `replace` the stream. Tried again slowly.";
+    /// The server says that the key is in use.
+    AlreadyPublishing = "already_publishing",
+        "Right after a drop the server still holds the old connection: wait. If it stays, another program uses the key: \
+         end it, or use another key. Tried again with growing delays.";
+    /// The server wants a login, which streambro cannot do.
+    AuthRequired = "auth_required",
+        "Use a key or a token, where the server has them; what it wants behind the key belongs into the key. Tried again \
+         slowly.";
+    /// The server does not know the application.
+    BadApp = "bad_app", "Check the path of the URL: it ends with the application, such as `/live2`. Tried again slowly.";
+    /// The server refused for another reason; the detail has its words.
+    Refused = "refused", "Read the detail, and ask who runs the server. Tried again with growing delays.";
+    /// The connection closed when publishing was asked for, or within a second of it: usually a wrong key.
+    RejectedEarly = "rejected_early",
+        "Check the key, and that the platform expects a broadcast now. Then `replace` the stream. Tried again slowly.";
+    /// The peer accepted no byte for 15 s.
+    Stalled = "stalled",
+        "If it comes again, the line is too slow or loses packets: check the upload rate against the file's bitrate. \
+         Connects again at the same place in the film.";
+    /// The peer closed or reset the connection.
+    PeerClosed = "peer_closed",
+        "Now and then nothing: servers restart. If it comes again, look at the platform's page for the reason. Connects \
+         again at the same place in the film.";
+    /// The network failed.
+    NetworkFailed = "network_failed",
+        "Read the detail and check this machine's network. Connects again at the same place in the film.";
+    /// A planned reconnect before a limit of the protocol: time stamps or TLS records.
+    Rotated = "rotated", "Nothing: it is back within seconds.";
+    /// The server asked for a reconnect.
+    ReconnectRequested = "reconnect_requested", "Nothing: servers do this before they are serviced.";
+    /// The file ended before its own tables say, or was cut while it played.
+    SourceTruncated = "source_truncated",
+        "Bring the whole file, and put files into place by renaming them, never by writing over one that plays. Then \
+         start the stream again: it has ended.";
+    /// The file could not be read: the disk failed or did not answer.
+    SourceUnreadable = "source_unreadable",
+        "Read the detail; check the disk or the network file system. Tried again with growing delays.";
+    /// The file breaks the rules of its format.
+    SourceInvalid = "source_invalid",
+        "Make the file anew, for instance with `ffmpeg -i in.mp4 -c copy out.mp4`. Then start the stream again: it has \
+         ended.";
+    /// Media lags or some destinations are not on the air.
+    Behind = "behind",
+        "Look at the legs in the stream's status: a line slower than the file's bitrate needs a smaller file. Catches up \
+         by itself where the line allows it.";
+    /// A bug in streambro: a task died.
+    Internal = "internal", "Please report it with the log. The stream has ended; start it again.";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_those_of_the_json_and_differ() {
+        let mut names: Vec<_> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+        for reason in Reason::ALL {
+            assert_eq!(serde_json::to_value(reason).unwrap(), reason.name());
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Reason::ALL.len());
+    }
+
+    #[test]
+    fn every_reason_says_in_sentences_what_it_means_and_what_to_do() {
+        for reason in Reason::ALL {
+            for text in [reason.meaning(), reason.remedy()] {
+                let first = text.chars().next().unwrap();
+                assert!(first.is_uppercase() && text.ends_with('.'), "{reason}: {text:?}");
+                assert!(!text.contains("  ") && !text.contains(['\n', '|']), "{reason}: {text:?}");
+            }
+        }
+    }
+}
