@@ -40,6 +40,7 @@ compile_error!("streambro runs on Linux and macOS; on Windows use WSL 2.");
 mod clock;
 mod error;
 mod event;
+mod journal;
 mod limits;
 mod manager;
 mod publish;
@@ -60,6 +61,7 @@ pub mod rtmp;
 
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, EventFilter, EventKind, Subscription};
+pub use journal::{LogLevel, LogLine, RunRecord};
 pub use manager::{Builder, Stream, StreamManager};
 pub use media::error::Unsupported;
 pub use media::packet::Track;

@@ -12,7 +12,7 @@ use std::{
 const LAYERS: &[&[&str]] = &[
     &["error", "secret", "clock", "sys"],
     &["media", "spec", "status"],
-    &["rtmp", "event", "limits"],
+    &["rtmp", "event", "journal", "limits"],
     &["survey"],
     &["source", "publish"],
     &["session"],

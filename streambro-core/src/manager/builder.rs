@@ -1,6 +1,6 @@
 //! How a manager is set up.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
@@ -8,6 +8,7 @@ use super::verbs::StreamManager;
 use crate::{
     error::{Error, ErrorKind, Result},
     event::Bus,
+    journal::{Books, Keep},
     limits::{Ledger, Limits},
     publish::{Dialer, Gate, Resolver, SystemResolver},
     source::Disks,
@@ -25,6 +26,7 @@ pub struct Builder {
     policy: DestinationPolicy,
     resolver: Arc<dyn Resolver>,
     times: Times,
+    keep: Keep,
 }
 
 impl Default for Builder {
@@ -35,6 +37,7 @@ impl Default for Builder {
             policy: DestinationPolicy::Any,
             resolver: Arc::new(SystemResolver::default()),
             times: Times::default(),
+            keep: Keep::default(),
         }
     }
 }
@@ -78,6 +81,25 @@ impl Builder {
         self
     }
 
+    /// Keeps so many lines of each stream's log, and at most 16 KB for each hundred. Default: 100; 0 keeps none.
+    pub fn log_lines(mut self, lines: usize) -> Self {
+        self.keep.lines = lines;
+        self
+    }
+
+    /// Lets a stream that has ended, and its log, be looked at for so long; then both are freed, without anyone calling
+    /// anything. Default: 60 s; 0 forgets at once; a year at most.
+    pub fn keep_ended(mut self, time: Duration) -> Self {
+        self.keep.ended = time.min(Duration::from_secs(365 * 24 * 60 * 60));
+        self
+    }
+
+    /// Keeps the records of so many runs. Default: 1,000; 0 keeps none.
+    pub fn history(mut self, runs: usize) -> Self {
+        self.keep.runs = runs;
+        self
+    }
+
     /// Changes the time table, to make tests short.
     #[cfg(feature = "test-hooks")]
     pub fn times(mut self, times: Times) -> Self {
@@ -104,6 +126,7 @@ impl Builder {
             gate: Gate::default(),
             disks: Disks::default(),
             bus: Bus::default(),
+            books: Arc::new(Books::new(self.keep)),
             times: self.times,
             epoch: Instant::now(),
         };

@@ -1,6 +1,7 @@
 //! The public verbs: start, stop, replace, and looking.
 
 mod builder;
+mod registry;
 mod stream;
 mod verbs;
 

@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     error::{Error, ErrorKind, Result},
+    journal::LogLine,
     spec::StreamId,
     status::{Phase, Reason, StreamStatus},
     supervisor::Run,
@@ -22,6 +23,12 @@ impl Stream {
     /// Returns what is known of it now. Never blocks on media.
     pub fn status(&self) -> StreamStatus {
         self.0.status()
+    }
+
+    /// Returns the latest lines of its log, oldest first. There are none once it is forgotten, as
+    /// [`Builder::keep_ended`](super::Builder::keep_ended) says, or its next run has taken them over.
+    pub fn logs(&self) -> Vec<LogLine> {
+        self.0.logs()
     }
 
     /// Wants it to end. Idempotent; does not wait: see [`ended`](Self::ended).

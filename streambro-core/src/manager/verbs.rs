@@ -1,7 +1,6 @@
 //! The registry of streams and what can be done with it.
 
 use std::{
-    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -9,23 +8,25 @@ use std::{
 
 use tokio::{
     runtime::Handle,
-    task::AbortHandle,
+    task::JoinHandle,
     time::{Instant, timeout, timeout_at},
 };
 
-use super::{builder::Builder, stream::Stream};
+use super::{
+    builder::Builder,
+    registry::{Entry, Registry, forget_ended},
+    stream::Stream,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     event::{EventFilter, Subscription},
+    journal::{LogLine, RunRecord},
     limits::{Ledger, Permit},
     spec::{DestinationPolicy, StreamId, StreamSpec},
     status::{Phase, Reason, StreamStatus},
     supervisor::{Run, Services, supervise},
     survey::{Opened, Shelf},
 };
-
-/// How long a stream that has ended can still be looked at.
-const KEPT: Duration = Duration::from_secs(60);
 
 /// Runs streams. Cheap to clone; when the last clone is dropped, its streams are aborted.
 #[derive(Clone)]
@@ -36,20 +37,10 @@ struct Inner {
     ledger: Arc<Ledger>,
     policy: DestinationPolicy,
     services: Arc<Services>,
-    registry: Mutex<Registry>,
+    registry: Arc<Mutex<Registry>>,
     runtime: Handle,
-}
-
-#[derive(Default)]
-struct Registry {
-    streams: BTreeMap<StreamId, Entry>,
-    closed: bool,
-}
-
-struct Entry {
-    run: Arc<Run>,
-    /// Absent while the source is being opened.
-    task: Option<AbortHandle>,
+    /// What forgets streams that have ended.
+    forgetting: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl StreamManager {
@@ -64,13 +55,17 @@ impl StreamManager {
         policy: DestinationPolicy,
         services: Services,
     ) -> Self {
+        let registry = Arc::new(Mutex::new(Registry::new(services.books.keep.ended)));
+        let runtime = Handle::current();
+        let forgetting = forget_ended(Arc::downgrade(&registry), Arc::clone(&services.books));
         Self(Arc::new(Inner {
             shelf,
             ledger,
             policy,
             services: Arc::new(services),
-            registry: Mutex::default(),
-            runtime: Handle::current(),
+            registry,
+            forgetting: Mutex::new(Some(runtime.spawn(forgetting))),
+            runtime,
         }))
     }
 
@@ -127,7 +122,7 @@ impl StreamManager {
                 Some(permit) => permit,
                 None => self.admit(&spec)?,
             };
-            let run = Run::new(id.clone(), spec, permit);
+            let run = Run::new(id.clone(), spec, permit, &self.0.services.books);
             let entry = Entry { run: Arc::clone(&run), task: None };
             (registry.streams.insert(id, entry), run)
         };
@@ -141,6 +136,7 @@ impl StreamManager {
             if let Some(task) = old.task {
                 task.abort();
             }
+            run.inherit(&old.run);
         }
         self.launch(&run, opened)?;
         std::mem::forget(unfinished);
@@ -173,11 +169,22 @@ impl StreamManager {
 
     /// Returns what is known of every stream, by id; those that ended within the last minute included.
     pub fn list(&self) -> Vec<StreamStatus> {
-        let mut registry = self.registry();
-        registry.forget_ended();
-        let runs: Vec<_> = registry.streams.values().map(|entry| Arc::clone(&entry.run)).collect();
-        drop(registry);
+        let runs: Vec<_> = self.registry().known().map(Arc::clone).collect();
         runs.iter().map(|run| run.status()).collect()
+    }
+
+    /// Returns the latest lines of a stream's log, oldest first. A stream that is started again while it is known, or
+    /// replaced, goes on in its log if the user is the same.
+    ///
+    /// # Errors
+    /// `NotFound` when there is none, or it ended longer ago than [`Builder::keep_ended`] says.
+    pub fn logs(&self, id: &str) -> Result<Vec<LogLine>> {
+        self.find(id).map(|run| run.logs())
+    }
+
+    /// Returns the latest runs that have ended, oldest first. A start that failed was no run.
+    pub fn history(&self) -> Vec<RunRecord> {
+        self.0.services.books.history()
     }
 
     /// Waits until a stream is in `phase`. Cancel safe.
@@ -200,6 +207,7 @@ impl StreamManager {
 
     /// Ends all streams in order within `grace`, aborts what is left, and closes all subscriptions.
     ///
+    /// Every run is in the [`history`](Self::history) then. What had not been forgotten stays as long as the manager.
     /// Idempotent; a second call waits as well. Cancel safe: the streams go on ending.
     pub async fn shutdown(&self, grace: Duration) {
         // A grace beyond what a clock can tell is as good as a year.
@@ -217,6 +225,12 @@ impl StreamManager {
             if timeout_at(deadline, Stream(Arc::clone(run)).ended()).await.is_err() {
                 self.abort(run);
             }
+        }
+        let forgetting = self.0.forgetting.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(task) = forgetting {
+            task.abort();
+            // It ends by being aborted.
+            let _ = task.await;
         }
         self.0.services.bus.close();
     }
@@ -254,7 +268,6 @@ impl StreamManager {
     /// Looks whether the id is free, and takes it with a place if it is.
     fn claim(&self, id: &StreamId, spec: &StreamSpec) -> Result<Claim> {
         let mut registry = self.registry();
-        registry.forget_ended();
         if registry.closed {
             return Err(closed());
         }
@@ -271,8 +284,11 @@ impl StreamManager {
                 )),
             };
         }
-        let run = Run::new(id.clone(), spec.clone(), self.admit(spec)?);
-        registry.streams.insert(id.clone(), Entry { run: Arc::clone(&run), task: None });
+        let run = Run::new(id.clone(), spec.clone(), self.admit(spec)?, &self.0.services.books);
+        let entry = Entry { run: Arc::clone(&run), task: None };
+        if let Some(before) = registry.streams.insert(id.clone(), entry) {
+            run.inherit(&before.run);
+        }
         Ok(Claim::New(run))
     }
 
@@ -309,9 +325,7 @@ impl StreamManager {
     fn find(&self, id: &str) -> Result<Arc<Run>> {
         let missing = || Error::new(ErrorKind::NotFound, id, "no stream has this id");
         let id = StreamId::parse(id).map_err(|_| missing())?;
-        let mut registry = self.registry();
-        registry.forget_ended();
-        registry.streams.get(&id).map(|entry| Arc::clone(&entry.run)).ok_or_else(missing)
+        self.registry().find(&id).map(Arc::clone).ok_or_else(missing)
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
@@ -328,16 +342,13 @@ impl fmt::Debug for StreamManager {
     }
 }
 
-impl Registry {
-    fn forget_ended(&mut self) {
-        let now = Instant::now();
-        self.streams.retain(|_, entry| entry.run.ended_at().is_none_or(|ended| now < ended + KEPT));
-    }
-}
-
 impl Drop for Inner {
     fn drop(&mut self) {
-        let registry = self.registry.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let forgetting = self.forgetting.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(task) = forgetting {
+            task.abort();
+        }
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
         for entry in registry.streams.values() {
             entry.run.end(Reason::ShutDown, "the manager was dropped", &self.services.bus);
             if let Some(task) = &entry.task {
@@ -382,7 +393,7 @@ impl Drop for Unfinished<'_> {
             registry.streams.remove(&self.run.id);
         }
         drop(registry);
-        self.run.end(Reason::Stopped, "the start did not come about", &self.manager.0.services.bus);
+        self.run.withdraw(&self.manager.0.services.bus);
     }
 }
 

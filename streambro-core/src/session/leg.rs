@@ -12,6 +12,7 @@ use tokio::{
     sync::watch,
     time::{Instant, timeout_at},
 };
+use tracing::{Instrument as _, Span};
 
 use super::{
     end::LegEnd,
@@ -42,6 +43,8 @@ pub(crate) struct Leg {
     pub stop: watch::Receiver<bool>,
     /// Whether it has been live before: then an early close is a network's doing, not a key's.
     pub was_live: bool,
+    /// The attempt, for whoever traces.
+    pub span: Span,
 }
 
 impl Leg {
@@ -51,7 +54,8 @@ impl Leg {
     pub(crate) async fn run(mut self) -> LegEnd {
         let mut stop = self.stop.clone();
         // Boxed, so that what only connecting needs does not stay with the stream for weeks.
-        let connect = Box::pin(self.connect());
+        // Only that is traced, too: a span costs something at each wake.
+        let connect = Box::pin(self.connect().instrument(self.span.clone()));
         let (link, publisher) = tokio::select! {
             connected = connect => match connected {
                 Ok(connected) => connected,

@@ -1,5 +1,7 @@
 //! One run of a stream: what is wanted of it, what is known of it, and the task that reconciles the two.
 
+mod notes;
+
 use std::{
     future::pending,
     sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
@@ -10,11 +12,13 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until},
 };
+use tracing::Span;
 
 use super::fsm::{Effect, Fsm, Input};
 use crate::{
     clock,
     event::{Bus, EventKind},
+    journal::{Books, Entry, Log, What},
     limits::Permit,
     publish::{Dialer, Gate},
     session::{Leg, LegCounters, LegEnd, Playhead, Road, Signals},
@@ -35,6 +39,8 @@ pub(crate) struct Services {
     pub disks: Disks,
     /// Where events go.
     pub bus: Bus,
+    /// What is written down.
+    pub books: Arc<Books>,
     /// The time table.
     pub times: Times,
     /// What all streams count their ticks from.
@@ -56,6 +62,9 @@ pub(crate) struct Run {
     counters: Vec<Arc<LegCounters>>,
     started_unix_ms: u64,
     permit: Mutex<Option<Permit>>,
+    log: Mutex<Log>,
+    books: Arc<Books>,
+    span: Span,
 }
 
 /// What status shows of the state machine, copied out at every change.
@@ -84,12 +93,16 @@ impl Default for ShownLeg {
 
 impl Run {
     /// A run that has its place and nothing else yet.
-    pub(crate) fn new(id: StreamId, spec: StreamSpec, permit: Permit) -> Arc<Self> {
+    pub(crate) fn new(id: StreamId, spec: StreamSpec, permit: Permit, books: &Arc<Books>) -> Arc<Self> {
         let legs = spec.destinations.len();
         let counters = (0..legs).map(|leg| Arc::new(LegCounters { leg, ..LegCounters::default() }));
         let shown = Shown { legs: (0..legs).map(|_| ShownLeg::default()).collect(), ..Shown::default() };
         Arc::new(Self {
             counters: counters.collect(),
+            log: Mutex::new(Log::new(books.keep.lines)),
+            books: Arc::clone(books),
+            // Without a parent: the host's span of the moment would be held open for weeks.
+            span: tracing::info_span!(parent: None, "stream", %id),
             spec,
             id,
             playhead: Arc::default(),
@@ -138,15 +151,29 @@ impl Run {
 
     /// Ends a run whose task never began, was aborted or died. Does nothing to one that has ended.
     pub(crate) fn end(&self, reason: Reason, detail: &str, bus: &Bus) {
+        self.end_with(reason, detail, bus, true);
+    }
+
+    /// Ends a run that did not come about: whoever asked for it was told, and history knows nothing of it.
+    pub(crate) fn withdraw(&self, bus: &Bus) {
+        self.end_with(Reason::Stopped, "the start did not come about", bus, false);
+    }
+
+    fn end_with(&self, reason: Reason, detail: &str, bus: &Bus, was_run: bool) {
         let mut shown = self.shown();
         if shown.ended_at.is_some() {
             return;
         }
+        self.note(&self.span, Entry::new(What::Phase(Phase::Ended), Some(reason), detail));
         shown.ended_at = Some(Instant::now());
         (shown.reason, shown.detail) = (Some(reason), detail.to_owned());
         for leg in &mut shown.legs {
             leg.phase = LegPhase::Ended;
         }
+        if was_run {
+            self.record(&shown);
+        }
+        self.books.tell_end();
         self.take_permit();
         // Under the lock: nobody may show another phase after this one.
         let from = self.phase.send_replace(Phase::Ended);
@@ -216,6 +243,8 @@ impl Run {
         }
         if fsm.phase() == Phase::Ended {
             shown.ended_at = Some(Instant::now());
+            self.record(&shown);
+            self.books.tell_end();
             // Before anyone hears of the end: who waited for it may start the next one at once.
             self.take_permit();
         }
@@ -265,6 +294,8 @@ struct Supervisor {
     hang_up: watch::Sender<bool>,
     /// What each leg waits for.
     due: Vec<Option<Due>>,
+    /// The latest attempt of each leg.
+    spans: Vec<Span>,
     finished: bool,
 }
 
@@ -308,6 +339,7 @@ impl Supervisor {
             wanted: run.stop.subscribe(),
             hang_up: watch::Sender::new(false),
             due: vec![None; legs],
+            spans: vec![Span::none(); legs],
             finished: false,
             run,
             services,
@@ -359,6 +391,8 @@ impl Supervisor {
             return;
         }
         let effects = self.fsm.handle(input, now - self.began);
+        // Before anyone hears of it: who waited for the end finds the last line there.
+        self.note(&effects);
         self.run.show(&self.fsm);
         for effect in effects {
             match effect {
@@ -401,6 +435,7 @@ impl Supervisor {
             counters: Arc::clone(&self.run.counters[leg]),
             stop: self.hang_up.subscribe(),
             was_live: self.fsm.legs()[leg].ever_live,
+            span: self.spans[leg].clone(),
         };
         self.attempts.spawn(async move { (leg, attempt.run().await) });
     }

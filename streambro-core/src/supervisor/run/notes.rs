@@ -1,0 +1,104 @@
+//! What a run writes down: its log, its record, and the same for whoever traces.
+
+use std::sync::{MutexGuard, PoisonError, atomic::Ordering::Relaxed};
+
+use tokio::time::Instant;
+use tracing::Span;
+
+use super::{Run, Shown, Supervisor};
+use crate::{
+    clock,
+    journal::{Entry, Log, LogLevel, LogLine, RunRecord, What},
+    status::{LegPhase, Phase, Reason},
+    supervisor::fsm::Effect,
+};
+
+impl Run {
+    /// What its log says, oldest first.
+    pub(crate) fn logs(&self) -> Vec<LogLine> {
+        self.log().read()
+    }
+
+    /// Takes over the log of the run before it, if that was the same user's; that one has none any more.
+    pub(crate) fn inherit(&self, before: &Self) {
+        let log = std::mem::replace(&mut *before.log(), Log::new(0));
+        if self.spec.user == before.spec.user {
+            *self.log() = log;
+        }
+    }
+
+    /// Gives its log back, whoever still holds the run.
+    pub(crate) fn free_log(&self) {
+        self.log().free();
+    }
+
+    /// Writes a line into its log, and tells whoever traces.
+    pub(super) fn note(&self, span: &Span, entry: Entry) {
+        match entry.level() {
+            LogLevel::Info => tracing::info!(parent: span, "{entry}"),
+            LogLevel::Warn => tracing::warn!(parent: span, "{entry}"),
+            LogLevel::Error => tracing::error!(parent: span, "{entry}"),
+        }
+        self.log().add(entry);
+    }
+
+    /// Enters its end into the books. Before anyone hears of it: who waited for the end finds it there.
+    pub(super) fn record(&self, shown: &Shown) {
+        self.books.enter(RunRecord {
+            id: self.id.clone(),
+            user: self.spec.user.clone(),
+            started_unix_ms: self.started_unix_ms,
+            ended_unix_ms: clock::unix_ms(),
+            // A state machine that ends without a reason has a bug.
+            reason: shown.reason.unwrap_or(Reason::Internal),
+            detail: shown.detail.clone(),
+            bytes: self.counters.iter().map(|leg| leg.bytes.load(Relaxed)).sum(),
+            laps: self.playhead.figures().0,
+            reconnects: shown.legs.iter().map(|leg| leg.reconnects).sum(),
+            media_ms: self.playhead.media_ms(Instant::now()),
+        });
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        // Whole at every instant, whatever panicked.
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Supervisor {
+    /// Writes down what changes.
+    pub(super) fn note(&mut self, effects: &[Effect]) {
+        for effect in effects {
+            match *effect {
+                Effect::Dial(leg) => {
+                    let n = self.fsm.legs()[leg].attempts;
+                    self.spans[leg] = tracing::info_span!(parent: &self.run.span, "attempt", leg, n);
+                }
+                Effect::Leg(leg) => {
+                    let state = &self.fsm.legs()[leg];
+                    let ms = match state.phase {
+                        LegPhase::Lagging => Some(self.run.counters[leg].late_ms.load(Relaxed)),
+                        _ => effects.iter().find_map(|effect| match effect {
+                            Effect::Wait(waiting, delay) if *waiting == leg => Some(delay.as_millis() as u64),
+                            _ => None,
+                        }),
+                    };
+                    // What is wrong was said when it went wrong, and is told again while it is being mended.
+                    let news = matches!(state.phase, LegPhase::Waiting | LegPhase::Ended);
+                    let (reason, detail) =
+                        if news { (state.reason, state.detail.as_str()) } else { (None, "") };
+                    let ms = ms.map(|ms| u32::try_from(ms).unwrap_or(u32::MAX));
+                    let what = What::Leg { leg: leg as u8, phase: state.phase, ms };
+                    self.run.note(&self.spans[leg], Entry::new(what, reason, detail));
+                }
+                Effect::Phase(_) => {
+                    let phase = self.fsm.phase();
+                    // Where its legs make the phase, their lines have the words.
+                    let detail = if phase == Phase::Ended { self.fsm.detail() } else { "" };
+                    self.run.note(&self.run.span, Entry::new(What::Phase(phase), self.fsm.reason(), detail));
+                }
+                Effect::Wait(..) | Effect::HangUp | Effect::Finish => {}
+            }
+        }
+    }
+}
