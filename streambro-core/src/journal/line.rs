@@ -1,6 +1,6 @@
 //! One line of a log: held as what it says, put into words when somebody reads it.
 
-use std::fmt;
+use std::{fmt, num::NonZeroU32};
 
 use serde::Serialize;
 
@@ -59,30 +59,31 @@ impl fmt::Display for LogLevel {
 pub(crate) struct Entry {
     unix_ms: u64,
     detail: Box<str>,
-    reason: Option<Reason>,
     what: What,
 }
 
-/// What a line is about.
+/// What a line is about, and why.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     /// The stream is in another phase.
-    Phase(Phase),
+    Phase(Phase, Option<Reason>),
     /// A destination is in another phase.
     Leg {
         /// Its place in the spec.
         leg: u8,
         /// Where it is.
         phase: LegPhase,
+        /// Why.
+        reason: Option<Reason>,
         /// How long until the next attempt where it waits for one, how late it is where it lags.
-        ms: Option<u32>,
+        ms: Option<NonZeroU32>,
     },
 }
 
 impl Entry {
     /// A line about now.
-    pub(crate) fn new(what: What, reason: Option<Reason>, detail: &str) -> Self {
-        Self { unix_ms: clock::unix_ms(), detail: clean(detail), reason, what }
+    pub(crate) fn new(what: What, detail: &str) -> Self {
+        Self { unix_ms: clock::unix_ms(), detail: clean(detail), what }
     }
 
     /// The line as it is shown.
@@ -95,29 +96,37 @@ impl Entry {
         size_of::<Self>() + self.detail.len()
     }
 
+    fn reason(&self) -> Option<Reason> {
+        match self.what {
+            What::Phase(_, reason) | What::Leg { reason, .. } => reason,
+        }
+    }
+
     /// How much it matters.
     pub(crate) fn level(&self) -> LogLevel {
         use Reason::{
             AuthRequired, BadApp, BadKey, Finished, NotAllowed, ReconnectRequested, RejectedEarly, Rotated,
             ShutDown, Stopped, TlsFailed,
         };
-        let fine =
-            matches!(self.reason, None | Some(Stopped | Finished | ShutDown | Rotated | ReconnectRequested));
+        let fine = matches!(
+            self.reason(),
+            None | Some(Stopped | Finished | ShutDown | Rotated | ReconnectRequested)
+        );
         let human = matches!(
-            self.reason,
+            self.reason(),
             Some(BadKey | AuthRequired | BadApp | RejectedEarly | NotAllowed | TlsFailed)
         );
         match self.what {
-            What::Phase(Phase::Ended) if !fine => LogLevel::Error,
+            What::Phase(Phase::Ended, _) if !fine => LogLevel::Error,
             What::Leg { phase: LegPhase::Waiting | LegPhase::Ended, .. } if human => LogLevel::Error,
-            What::Phase(Phase::Degraded | Phase::Reconnecting | Phase::Ended)
+            What::Phase(Phase::Degraded | Phase::Reconnecting | Phase::Ended, _)
             | What::Leg { phase: LegPhase::Waiting | LegPhase::Ended, .. }
                 if !fine =>
             {
                 LogLevel::Warn
             }
             What::Leg { phase: LegPhase::Lagging, .. } => LogLevel::Warn,
-            What::Phase(_) | What::Leg { .. } => LogLevel::Info,
+            What::Phase(..) | What::Leg { .. } => LogLevel::Info,
         }
     }
 }
@@ -125,8 +134,8 @@ impl Entry {
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.what {
-            What::Phase(phase) => f.write_str(phase.name())?,
-            What::Leg { leg, phase, ms } => {
+            What::Phase(phase, _) => f.write_str(phase.name())?,
+            What::Leg { leg, phase, ms, .. } => {
                 write!(f, "destination {leg}: {}", phase.name())?;
                 match (phase, ms) {
                     (LegPhase::Waiting, Some(ms)) => write!(f, ", next attempt in {ms} ms")?,
@@ -135,7 +144,7 @@ impl fmt::Display for Entry {
                 }
             }
         }
-        if let Some(reason) = self.reason {
+        if let Some(reason) = self.reason() {
             write!(f, " ({reason})")?;
         }
         if !self.detail.is_empty() {
@@ -173,31 +182,30 @@ fn hides(c: char) -> bool {
 mod tests {
     use super::*;
 
-    fn leg(phase: LegPhase, ms: Option<u32>) -> What {
-        What::Leg { leg: 31, phase, ms }
+    fn leg(phase: LegPhase, reason: Option<Reason>, ms: u32) -> What {
+        What::Leg { leg: 31, phase, reason, ms: NonZeroU32::new(ms) }
     }
 
     #[test]
     fn a_line_says_what_why_and_when_it_goes_on() {
-        for (what, reason, detail, line) in [
-            (What::Phase(Phase::Live), None, "", "live"),
-            (What::Phase(Phase::Ended), Some(Reason::Stopped), "", "ended (stopped)"),
+        for (what, detail, line) in [
+            (What::Phase(Phase::Live, None), "", "live"),
+            (What::Phase(Phase::Ended, Some(Reason::Stopped)), "", "ended (stopped)"),
             (
-                leg(LegPhase::Waiting, Some(512)),
-                Some(Reason::BadKey),
+                leg(LegPhase::Waiting, Some(Reason::BadKey), 512),
                 "says no",
                 "destination 31: waiting, next attempt in 512 ms (bad_key): says no",
             ),
-            (leg(LegPhase::Lagging, Some(2_500)), None, "", "destination 31: lagging, 2500 ms late"),
+            (leg(LegPhase::Lagging, None, 2_500), "", "destination 31: lagging, 2500 ms late"),
         ] {
-            assert_eq!(Entry::new(what, reason, detail).to_string(), line);
+            assert_eq!(Entry::new(what, detail).to_string(), line);
         }
     }
 
     #[test]
     fn a_line_with_hostile_words_stays_one_line_that_moves_nothing() {
         let hostile = "a\nb\r\x1b[2J\u{9b}31m\u{0}\u{7f}c\u{2028}\u{202e}d\u{feff}";
-        let message = Entry::new(What::Phase(Phase::Live), None, hostile).line().message;
+        let message = Entry::new(What::Phase(Phase::Live, None), hostile).line().message;
         assert!(!message.contains(char::is_control) && !message.contains(hides), "{message:?}");
         assert_eq!(message, r"live: a\nb\r\u{1b}[2J\u{9b}31m\u{0}\u{7f}c\u{2028}\u{202e}d\u{feff}");
     }
@@ -205,10 +213,10 @@ mod tests {
     #[test]
     fn a_line_is_at_most_one_kib_and_cut_between_characters() {
         for word in ["x", "ü", "€", "🎈", "\u{1b}"] {
-            let what = leg(LegPhase::Waiting, Some(u32::MAX));
+            let what = leg(LegPhase::Waiting, Some(Reason::AlreadyPublishing), u32::MAX);
             for shift in 0..4 {
                 let detail = "y".repeat(shift) + &word.repeat(100_000);
-                let message = Entry::new(what, Some(Reason::AlreadyPublishing), &detail).line().message;
+                let message = Entry::new(what, &detail).line().message;
                 assert!((900..=1_024).contains(&message.len()), "{}", message.len());
                 assert!(message.ends_with('…'));
             }
@@ -219,20 +227,21 @@ mod tests {
 
     #[test]
     fn what_a_human_must_mend_is_an_error_and_what_mends_itself_a_warning() {
-        let level = |what, reason| Entry::new(what, reason, "").level();
-        let waiting = leg(LegPhase::Waiting, None);
-        assert_eq!(level(waiting, Some(Reason::BadKey)), LogLevel::Error);
-        assert_eq!(level(waiting, Some(Reason::PeerClosed)), LogLevel::Warn);
-        assert_eq!(level(waiting, Some(Reason::Rotated)), LogLevel::Info);
-        assert_eq!(level(leg(LegPhase::Connecting, None), Some(Reason::BadKey)), LogLevel::Info);
-        assert_eq!(level(leg(LegPhase::Lagging, None), None), LogLevel::Warn);
-        assert_eq!(level(What::Phase(Phase::Reconnecting), Some(Reason::PeerClosed)), LogLevel::Warn);
-        assert_eq!(level(What::Phase(Phase::Ended), Some(Reason::Stopped)), LogLevel::Info);
-        assert_eq!(level(What::Phase(Phase::Ended), Some(Reason::SourceInvalid)), LogLevel::Error);
+        let level = |what| Entry::new(what, "").level();
+        let waiting = |reason| level(leg(LegPhase::Waiting, Some(reason), 0));
+        assert_eq!(waiting(Reason::BadKey), LogLevel::Error);
+        assert_eq!(waiting(Reason::PeerClosed), LogLevel::Warn);
+        assert_eq!(waiting(Reason::Rotated), LogLevel::Info);
+        assert_eq!(level(leg(LegPhase::Connecting, Some(Reason::BadKey), 0)), LogLevel::Info);
+        assert_eq!(level(leg(LegPhase::Lagging, None, 0)), LogLevel::Warn);
+        let phase = |phase, reason| level(What::Phase(phase, Some(reason)));
+        assert_eq!(phase(Phase::Reconnecting, Reason::PeerClosed), LogLevel::Warn);
+        assert_eq!(phase(Phase::Ended, Reason::Stopped), LogLevel::Info);
+        assert_eq!(phase(Phase::Ended, Reason::SourceInvalid), LogLevel::Error);
     }
 
     #[test]
     fn a_line_is_small() {
-        assert!(size_of::<Entry>() <= 40, "{}", size_of::<Entry>());
+        assert!(size_of::<Entry>() <= 32, "{}", size_of::<Entry>());
     }
 }

@@ -164,7 +164,7 @@ impl Run {
         if shown.ended_at.is_some() {
             return;
         }
-        self.note(&self.span, Entry::new(What::Phase(Phase::Ended), Some(reason), detail));
+        self.note(&self.span, Entry::new(What::Phase(Phase::Ended, Some(reason)), detail));
         shown.ended_at = Some(Instant::now());
         (shown.reason, shown.detail) = (Some(reason), detail.to_owned());
         for leg in &mut shown.legs {

@@ -1,6 +1,9 @@
 //! What a run writes down: its log, its record, and the same for whoever traces.
 
-use std::sync::{MutexGuard, PoisonError, atomic::Ordering::Relaxed};
+use std::{
+    num::NonZeroU32,
+    sync::{MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+};
 
 use tokio::time::Instant;
 use tracing::Span;
@@ -83,19 +86,19 @@ impl Supervisor {
                             _ => None,
                         }),
                     };
-                    // What is wrong was said when it went wrong, and is told again while it is being mended.
+                    // While it connects again the reason is still that of the line before.
                     let news = matches!(state.phase, LegPhase::Waiting | LegPhase::Ended);
                     let (reason, detail) =
                         if news { (state.reason, state.detail.as_str()) } else { (None, "") };
-                    let ms = ms.map(|ms| u32::try_from(ms).unwrap_or(u32::MAX));
-                    let what = What::Leg { leg: leg as u8, phase: state.phase, ms };
-                    self.run.note(&self.spans[leg], Entry::new(what, reason, detail));
+                    let ms = ms.and_then(|ms| NonZeroU32::new(u32::try_from(ms).unwrap_or(u32::MAX)));
+                    let what = What::Leg { leg: leg as u8, phase: state.phase, reason, ms };
+                    self.run.note(&self.spans[leg], Entry::new(what, detail));
                 }
                 Effect::Phase(_) => {
                     let phase = self.fsm.phase();
                     // Where its legs make the phase, their lines have the words.
                     let detail = if phase == Phase::Ended { self.fsm.detail() } else { "" };
-                    self.run.note(&self.run.span, Entry::new(What::Phase(phase), self.fsm.reason(), detail));
+                    self.run.note(&self.run.span, Entry::new(What::Phase(phase, self.fsm.reason()), detail));
                 }
                 Effect::Wait(..) | Effect::HangUp | Effect::Finish => {}
             }
