@@ -118,7 +118,7 @@ impl Entry {
         );
         match self.what {
             What::Phase(Phase::Ended, _) if !fine => LogLevel::Error,
-            What::Leg { phase: LegPhase::Waiting | LegPhase::Ended, .. } if human => LogLevel::Error,
+            What::Leg { phase: LegPhase::Waiting, .. } if human => LogLevel::Error,
             What::Phase(Phase::Degraded | Phase::Reconnecting | Phase::Ended, _)
             | What::Leg { phase: LegPhase::Waiting | LegPhase::Ended, .. }
                 if !fine =>

@@ -197,7 +197,13 @@ async fn no_log_error_event_or_status_shows_a_key_however_a_stream_fails() {
     heard.debug("waited for", &waiter.await.unwrap().unwrap_err());
     for stream in &streams {
         heard.stream("ended", stream);
+        let lines = stream.logs();
+        assert!(lines.len() > 3, "{lines:?}");
+        lines.iter().for_each(|line| heard.value("line", line));
     }
+    let history = manager.history();
+    assert_eq!(history.len(), streams.len());
+    history.iter().for_each(|run| heard.value("run", run));
     until("the book is complete", BOUND, || book.closed()).await;
     book.audit();
     assert!(book.events().len() > streams.len() * 3);

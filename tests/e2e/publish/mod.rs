@@ -4,6 +4,7 @@ mod canary;
 mod certificates;
 mod desk;
 mod film;
+mod journal;
 mod logs;
 mod loops;
 mod peers;
