@@ -70,6 +70,8 @@ impl Registry {
 
 /// Frees streams when their time is over, until the registry is gone. Sleeps while nothing has ended.
 pub(super) async fn forget_ended(registry: Weak<Mutex<Registry>>, books: Arc<Books>) {
+    // Nobody sees them any more when they are due: a little later many of them go at one look.
+    let slack = books.keep.ended / 60;
     loop {
         let next = match registry.upgrade() {
             // Whole at every instant, whatever panicked.
@@ -78,7 +80,7 @@ pub(super) async fn forget_ended(registry: Weak<Mutex<Registry>>, books: Arc<Boo
         };
         match next {
             // What ends meanwhile is due later than this.
-            Some(due) => sleep_until(due).await,
+            Some(due) => sleep_until(due + slack).await,
             None => books.wait_for_end().await,
         }
     }
