@@ -23,14 +23,15 @@
 //! # }
 //! ```
 //!
-//! By default a manager runs 20 streams, 5 for each user; [`Builder`] says otherwise. RTMPS is the feature `tls`, which
+//! By default a manager runs 20 streams, 5 for each user; [`Builder`] says otherwise, and lets streams wait for a place
+//! instead of refusing them. RTMPS is the feature `tls`, which
 //! is on. The source is an MP4 or FLV file with H.264 and AAC; [`probe`] says what is in the way of any other.
 //!
 //! The library makes no runtime, installs no signal handler, sets no global logger and writes nothing to standard
 //! output. It runs on the tokio runtime on which the manager was built.
 //!
 //! # How it is built
-//! Control: spec → survey (what is in the file) → permit → supervisor (a pure state machine and one task) →
+//! Control: spec → survey (what is in the file) → plan (what it takes) → permit → supervisor (a pure state machine and one task) →
 //! session. Media: file → cursor → timeline → leg → RTMP. Modules use lower layers
 //! only; a test holds that.
 
@@ -43,6 +44,7 @@ mod event;
 mod journal;
 mod limits;
 mod manager;
+mod plan;
 mod publish;
 mod secret;
 mod session;
@@ -62,6 +64,7 @@ pub mod rtmp;
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, EventFilter, EventKind, Subscription};
 pub use journal::{LogLevel, LogLine, RunRecord};
+pub use limits::{Admission, Limit, LimitUse};
 pub use manager::{Builder, Stream, StreamManager};
 pub use media::error::Unsupported;
 pub use media::packet::Track;

@@ -14,6 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["media", "spec", "status"],
     &["rtmp", "event", "journal", "limits"],
     &["survey"],
+    &["plan"],
     &["source", "publish"],
     &["session"],
     &["supervisor"],
@@ -22,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
 
 /// Decisions are pure: these may not even name what touches the world.
 const PURE: &[&str] =
-    &["limits.rs", "supervisor/fsm.rs", "supervisor/backoff.rs", "media/timeline.rs", "rtmp/"];
+    &["limits/", "plan/", "supervisor/fsm.rs", "supervisor/backoff.rs", "media/timeline.rs", "rtmp/"];
 
 const WORLD: &[&str] = &[
     "std::fs",

@@ -9,7 +9,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::Bus,
     journal::{Books, Keep},
-    limits::{Ledger, Limits},
+    limits::{Admission, Ledger, Limits},
     publish::{Dialer, Gate, Resolver, SystemResolver},
     source::Disks,
     spec::{DestinationPolicy, Times},
@@ -22,6 +22,7 @@ use crate::{
 #[must_use = "nothing happens before `build`"]
 pub struct Builder {
     limits: Limits,
+    admission: Admission,
     media_root: Option<PathBuf>,
     policy: DestinationPolicy,
     resolver: Arc<dyn Resolver>,
@@ -33,6 +34,7 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
+            admission: Admission::default(),
             media_root: None,
             policy: DestinationPolicy::Any,
             resolver: Arc::new(SystemResolver::default()),
@@ -45,19 +47,61 @@ impl Default for Builder {
 impl Builder {
     /// Limits the streams that run at once. Default: 20.
     pub fn max_streams(mut self, streams: usize) -> Self {
-        self.limits.streams = Some(streams);
+        self.limits.streams = Some(streams as u64);
         self
     }
 
     /// Limits the streams that each user runs at once. Default: 5.
     pub fn max_streams_per_user(mut self, streams: usize) -> Self {
-        self.limits.streams_per_user = Some(streams);
+        self.limits.streams_per_user = Some(streams as u64);
         self
     }
 
-    /// Lifts both limits.
+    /// Limits the destinations at each host, over all streams. Default: unlimited.
+    pub fn max_streams_per_host(mut self, destinations: usize) -> Self {
+        self.limits.streams_per_host = Some(destinations as u64);
+        self
+    }
+
+    /// Limits what all streams send together, in bits per second, by the mean rates of their files. Default: unlimited.
+    ///
+    /// RTMP's overhead counts, that of TCP and IP does not: of a port of 1 Gb/s, 960 Mb/s are a good limit.
+    pub fn max_bandwidth(mut self, bits_per_second: u64) -> Self {
+        self.limits.bits_per_second = Some(bits_per_second);
+        self
+    }
+
+    /// Limits the estimated memory of all streams together, socket buffers included, in bytes. Default: unlimited.
+    pub fn max_stream_memory(mut self, bytes: u64) -> Self {
+        self.limits.memory_bytes = Some(bytes);
+        self
+    }
+
+    /// Limits the estimated CPU of all streams together, in percent of one core: 150 is a core and a half. Default:
+    /// unlimited.
+    pub fn max_stream_cpu(mut self, percent: u32) -> Self {
+        self.limits.microcores = Some(u64::from(percent) * 10_000);
+        self
+    }
+
+    /// Starts no more streams when the whole process, your own part of it included, has this much resident memory, in
+    /// bytes. Default: unlimited.
+    ///
+    /// It is measured at each start; streams that run go on.
+    pub fn max_process_memory(mut self, bytes: u64) -> Self {
+        self.limits.process_bytes = Some(bytes);
+        self
+    }
+
+    /// Lifts all limits; those that are set after this count.
     pub fn unlimited(mut self) -> Self {
-        self.limits = Limits { streams: None, streams_per_user: None };
+        self.limits = Limits::NONE;
+        self
+    }
+
+    /// Chooses what happens to a stream for which there is no place. Default: [`Admission::Reject`].
+    pub fn admission(mut self, admission: Admission) -> Self {
+        self.admission = admission;
         self
     }
 
@@ -130,6 +174,7 @@ impl Builder {
             times: self.times,
             epoch: Instant::now(),
         };
-        Ok(StreamManager::new(Shelf::new(root), Ledger::new(self.limits), self.policy, services))
+        let ledger = Ledger::new(self.limits, self.admission);
+        Ok(StreamManager::new(Shelf::new(root), ledger, self.policy, services))
     }
 }

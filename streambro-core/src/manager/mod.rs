@@ -1,6 +1,8 @@
 //! The public verbs: start, stop, replace, and looking.
 
 mod builder;
+mod host;
+mod place;
 mod registry;
 mod stream;
 mod verbs;
@@ -8,3 +10,6 @@ mod verbs;
 pub use builder::Builder;
 pub use stream::Stream;
 pub use verbs::StreamManager;
+
+#[cfg(test)]
+mod tests;

@@ -21,22 +21,22 @@ use crate::{
     error::{Error, ErrorKind, Result},
     event::{EventFilter, Subscription},
     journal::{LogLine, RunRecord},
-    limits::{Ledger, Permit},
+    limits::Ledger,
     spec::{DestinationPolicy, StreamId, StreamSpec},
     status::{Phase, Reason, StreamStatus},
-    supervisor::{Run, Services, supervise},
+    supervisor::{self, Run, Services},
     survey::{Opened, Shelf},
 };
 
 /// Runs streams. Cheap to clone; when the last clone is dropped, its streams are aborted.
 #[derive(Clone)]
-pub struct StreamManager(Arc<Inner>);
+pub struct StreamManager(pub(super) Arc<Inner>);
 
-struct Inner {
-    shelf: Arc<Shelf>,
-    ledger: Arc<Ledger>,
-    policy: DestinationPolicy,
-    services: Arc<Services>,
+pub(super) struct Inner {
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) policy: DestinationPolicy,
+    pub(super) services: Arc<Services>,
     registry: Arc<Mutex<Registry>>,
     runtime: Handle,
     /// What forgets streams that have ended.
@@ -69,7 +69,11 @@ impl StreamManager {
         }))
     }
 
-    /// Puts a stream on the air: returns once its source is open and understood, and does not wait for media.
+    /// Puts a stream on the air: returns once its source is open and understood and it has a place, and does not wait
+    /// for media.
+    ///
+    /// With [`Admission::Queue`](crate::Admission::Queue) a stream for which there is no place is returned as well, in
+    /// [`Phase::Queued`].
     ///
     /// Idempotent: a stream that runs with the same spec is returned as it is. Cancel safe: when the future is dropped
     /// before it is done, nothing runs and no place is taken.
@@ -88,6 +92,8 @@ impl StreamManager {
             }
         };
         let unfinished = Unfinished { manager: self, run: &run };
+        self.measure();
+        self.glance(&run.spec)?;
         let opened = self.survey(&run.spec).await?;
         self.launch(&run, opened)?;
         std::mem::forget(unfinished);
@@ -96,9 +102,10 @@ impl StreamManager {
 
     /// Changes a stream: the new spec takes the place of the old one under the same id.
     ///
-    /// The new source is opened first; if that fails the old stream goes on untouched. Then the old connections say
-    /// goodbye and the new ones open. Of several at once the last one wins. Not cancel safe: dropped while the old
-    /// connections say goodbye, it leaves no stream.
+    /// The new source is opened first; if that fails, or what the new spec takes beyond the old one passes a limit, the
+    /// old stream goes on untouched. Then the old connections say goodbye and the new ones open. A stream that waits for
+    /// a place keeps its turn. Of several at once the last one wins. Not cancel safe: dropped while the old connections
+    /// say goodbye, it leaves no stream.
     ///
     /// # Errors
     /// As [`start`](Self::start); `NotFound` when there is no stream with this id; `Ended` when another call took this
@@ -110,19 +117,18 @@ impl StreamManager {
             return Ok(Stream(known));
         }
         let opened = self.survey(&spec).await?;
+        self.measure();
         let (old, run) = {
             let mut registry = self.registry();
             if registry.closed {
                 return Err(closed());
             }
-            let old = registry.streams.get(&id).map(|entry| Arc::clone(&entry.run));
-            // The same user keeps the place; another one needs one of their own.
-            let same_user = old.as_ref().filter(|old| old.spec.user == spec.user);
-            let permit = match same_user.and_then(|old| old.take_permit()) {
-                Some(permit) => permit,
-                None => self.admit(&spec)?,
-            };
-            let run = Run::new(id.clone(), spec, permit, &self.0.services.books);
+            // Again: it may have gone while the source was opened.
+            let old = registry.streams.get(&id);
+            let old = old.map(|entry| Arc::clone(&entry.run)).ok_or_else(|| missing(id.as_str()))?;
+            let permit = self.inherit(&old, &spec, &opened)?;
+            let run = Run::new(id.clone(), spec, &self.0.services.books);
+            run.hold(permit);
             let entry = Entry { run: Arc::clone(&run), task: None };
             (registry.streams.insert(id, entry), run)
         };
@@ -235,37 +241,12 @@ impl StreamManager {
         self.0.services.bus.close();
     }
 
-    fn check(&self, spec: &StreamSpec) -> Result<StreamId> {
-        let id = spec.check()?;
-        for destination in &spec.destinations {
-            if let Err(why) = self.0.services.dialer.check(destination) {
-                return Err(Error::new(ErrorKind::InvalidSpec, "trust", why));
-            }
-            // Names are checked when they are resolved; an address can be refused right here.
-            let host = destination.url.host();
-            if let Ok(address) = host.parse()
-                && !self.0.policy.permits(host, address)
-            {
-                let detail = "the destination policy does not allow this address";
-                return Err(Error::new(ErrorKind::NotAllowed, destination.label(), detail));
-            }
-        }
-        Ok(id)
-    }
-
-    fn admit(&self, spec: &StreamSpec) -> Result<Permit> {
-        self.0.ledger.admit(spec.user.as_deref()).map_err(|refusal| {
-            let subject = spec.user.as_deref().unwrap_or(&spec.id);
-            Error::new(ErrorKind::LimitReached, subject, refusal.to_string())
-        })
-    }
-
     async fn survey(&self, spec: &StreamSpec) -> Result<Arc<Opened>> {
         let path = &spec.source.file;
         self.0.shelf.survey(path, self.0.services.times.survey).await
     }
 
-    /// Looks whether the id is free, and takes it with a place if it is.
+    /// Looks whether the id is free, and takes it if it is. That takes no place.
     fn claim(&self, id: &StreamId, spec: &StreamSpec) -> Result<Claim> {
         let mut registry = self.registry();
         if registry.closed {
@@ -284,7 +265,7 @@ impl StreamManager {
                 )),
             };
         }
-        let run = Run::new(id.clone(), spec.clone(), self.admit(spec)?, &self.0.services.books);
+        let run = Run::new(id.clone(), spec.clone(), &self.0.services.books);
         let entry = Entry { run: Arc::clone(&run), task: None };
         if let Some(before) = registry.streams.insert(id.clone(), entry) {
             run.inherit(&before.run);
@@ -292,7 +273,7 @@ impl StreamManager {
         Ok(Claim::New(run))
     }
 
-    /// Lets a run begin. One that has been stopped meanwhile ends instead.
+    /// Lets a run begin, once it has a place or a turn. One that has been stopped meanwhile ends instead.
     fn launch(&self, run: &Arc<Run>, opened: Arc<Opened>) -> Result<()> {
         let mut registry = self.registry();
         if registry.closed {
@@ -307,7 +288,11 @@ impl StreamManager {
             run.end(Reason::Stopped, "", &self.0.services.bus);
             return Ok(());
         }
-        let work = supervise(Arc::clone(run), opened, Arc::clone(&self.0.services));
+        if run.permit().is_none() {
+            run.hold(self.admit(&run.spec, &opened)?);
+        }
+        run.show_waiting(&self.0.services);
+        let work = supervisor::run(Arc::clone(run), opened, Arc::clone(&self.0.services));
         entry.task = Some(self.0.runtime.spawn(work).abort_handle());
         Ok(())
     }
@@ -322,10 +307,9 @@ impl StreamManager {
         }
     }
 
-    fn find(&self, id: &str) -> Result<Arc<Run>> {
-        let missing = || Error::new(ErrorKind::NotFound, id, "no stream has this id");
-        let id = StreamId::parse(id).map_err(|_| missing())?;
-        self.registry().find(&id).map(Arc::clone).ok_or_else(missing)
+    pub(super) fn find(&self, id: &str) -> Result<Arc<Run>> {
+        let known = StreamId::parse(id).map_err(|_| missing(id))?;
+        self.registry().find(&known).map(Arc::clone).ok_or_else(|| missing(id))
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
@@ -395,6 +379,10 @@ impl Drop for Unfinished<'_> {
         drop(registry);
         self.run.withdraw(&self.manager.0.services.bus);
     }
+}
+
+fn missing(id: &str) -> Error {
+    Error::new(ErrorKind::NotFound, id, "no stream has this id")
 }
 
 fn closed() -> Error {

@@ -27,6 +27,8 @@ pub struct StreamSpec {
     pub(crate) destinations: Vec<Destination>,
     #[serde(default)]
     pub(crate) video: Video,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) priority: i32,
 }
 
 impl StreamSpec {
@@ -34,7 +36,15 @@ impl StreamSpec {
     ///
     /// The id has 1 to 64 characters of `A-Z a-z 0-9 . _ -`; `start` refuses any other.
     pub fn new(id: impl Into<String>, source: Source) -> Self {
-        Self { v: Version, id: id.into(), user: None, source, destinations: vec![], video: Video::Copy }
+        Self {
+            v: Version,
+            id: id.into(),
+            user: None,
+            source,
+            destinations: vec![],
+            video: Video::Copy,
+            priority: 0,
+        }
     }
 
     /// Names the user whose limit the stream counts against. Without one it counts against the global limit only.
@@ -55,6 +65,15 @@ impl StreamSpec {
     #[must_use]
     pub fn video(mut self, video: Video) -> Self {
         self.video = video;
+        self
+    }
+
+    /// Chooses who goes first when streams wait for a place: higher before lower. Default: 0.
+    ///
+    /// It counts only with [`Admission::Queue`](crate::Admission::Queue), and never takes a place from one that runs.
+    #[must_use]
+    pub fn priority(mut self, priority: i32) -> Self {
+        self.priority = priority;
         self
     }
 
@@ -91,9 +110,14 @@ impl StreamSpec {
             ("source", self.source == other.source),
             ("destinations", self.destinations == other.destinations),
             ("video", self.video == other.video),
+            ("priority", self.priority == other.priority),
         ];
         fields.into_iter().find(|(_, same)| !same).map(|(field, _)| field)
     }
+}
+
+fn is_zero(priority: &i32) -> bool {
+    *priority == 0
 }
 
 /// The name of a stream, unique in its manager.
@@ -231,6 +255,9 @@ mod tests {
         assert!(!json.contains("canary"), "{json}");
         serde_json::from_str::<StreamSpec>(&json).unwrap_err();
         assert_eq!(serde_json::from_str::<StreamSpec>(&json.replace("***", "canary-key")).unwrap(), spec());
+        let urgent = spec().priority(-7);
+        let json = serde_json::to_string(&urgent).unwrap().replace("***", "canary-key");
+        assert_eq!(serde_json::from_str::<StreamSpec>(&json).unwrap(), urgent);
     }
 
     #[test]

@@ -109,6 +109,8 @@ pub struct StreamStatus {
     pub reason: Option<Reason>,
     /// The same in words, with what the system or the server said. Never a key.
     pub detail: String,
+    /// Its place in the queue, from 1, while it waits for a place.
+    pub queue_position: Option<usize>,
     /// How far the stream's clock is, in milliseconds of media since the start; it stands while no one is connected.
     pub media_ms: u64,
     /// How often the source has begun again.

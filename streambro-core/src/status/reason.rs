@@ -132,6 +132,8 @@ reasons! {
     Behind = "behind",
         "Look at the legs in the stream's status: a line slower than the file's bitrate needs a smaller file. Catches up \
          by itself where the line allows it.";
+    /// A limit of the manager is in the way; the detail says which.
+    LimitReached = "limit_reached", "Wait for a place, stop another stream, or raise the limit.";
     /// A bug in streambro: a task died.
     Internal = "internal", "Please report it with the log. The stream has ended; start it again.";
 }

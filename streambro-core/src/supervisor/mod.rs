@@ -3,5 +3,7 @@
 mod backoff;
 mod fsm;
 mod run;
+mod turn;
 
-pub(crate) use run::{Run, Services, supervise};
+pub(crate) use run::{Run, Services};
+pub(crate) use turn::run;

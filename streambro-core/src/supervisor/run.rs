@@ -92,8 +92,8 @@ impl Default for ShownLeg {
 }
 
 impl Run {
-    /// A run that has its place and nothing else yet.
-    pub(crate) fn new(id: StreamId, spec: StreamSpec, permit: Permit, books: &Arc<Books>) -> Arc<Self> {
+    /// A run that has its id and nothing else yet.
+    pub(crate) fn new(id: StreamId, spec: StreamSpec, books: &Arc<Books>) -> Arc<Self> {
         let legs = spec.destinations.len();
         let counters = (0..legs).map(|leg| Arc::new(LegCounters { leg, ..LegCounters::default() }));
         let shown = Shown { legs: (0..legs).map(|_| ShownLeg::default()).collect(), ..Shown::default() };
@@ -110,7 +110,7 @@ impl Run {
             phase: watch::Sender::new(Phase::Preparing),
             shown: Mutex::new(shown),
             started_unix_ms: clock::unix_ms(),
-            permit: Mutex::new(Some(permit)),
+            permit: Mutex::default(),
         })
     }
 
@@ -133,9 +133,23 @@ impl Run {
         self.shown().ended_at
     }
 
+    /// Gives it a place or a turn. One that has ended gives it back at once.
+    pub(crate) fn hold(&self, permit: Permit) {
+        // Under this lock: the end takes the permit away, and comes before or after.
+        let shown = self.shown();
+        if shown.ended_at.is_none() {
+            *self.permit() = Some(permit);
+        }
+    }
+
+    /// Its place or turn, and whatever is to be asked of it.
+    pub(crate) fn permit(&self) -> MutexGuard<'_, Option<Permit>> {
+        self.permit.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Takes its place away: to give it back, or to the run that replaces this one.
     pub(crate) fn take_permit(&self) -> Option<Permit> {
-        self.permit.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.permit().take()
     }
 
     /// Whether it is on its way, neither opening its source nor coming to an end.
@@ -186,6 +200,30 @@ impl Run {
         );
     }
 
+    /// Moves it to a phase before its state machine begins. Does nothing to one that has ended.
+    pub(super) fn pass_to(&self, to: Phase, reason: Option<Reason>, detail: &str, bus: &Bus) {
+        let mut shown = self.shown();
+        if shown.ended_at.is_some() {
+            return;
+        }
+        self.note(&self.span, Entry::new(What::Phase(to, reason), detail));
+        (shown.reason, shown.detail) = (reason, detail.to_owned());
+        let from = self.phase.send_replace(to);
+        bus.emit(
+            &self.id,
+            self.spec.user.as_deref(),
+            EventKind::Phase { from, to, reason, detail: detail.to_owned() },
+        );
+    }
+
+    /// Waits until somebody wants it to end.
+    pub(super) async fn stop_wanted(&self) -> Reason {
+        // The sender lives in here.
+        let mut wanted = self.stop.subscribe();
+        let wanted = wanted.wait_for(Option::is_some).await;
+        wanted.ok().and_then(|wanted| *wanted).unwrap_or(Reason::Stopped)
+    }
+
     /// What is known of it now.
     pub(crate) fn status(&self) -> StreamStatus {
         let shown = self.shown();
@@ -208,12 +246,16 @@ impl Run {
             })
             .collect();
         let (laps, silent_frames, trimmed_frames) = self.playhead.figures();
+        let phase = *self.phase.borrow();
+        let queued = phase == Phase::Queued;
+        let position = if queued { self.permit().as_ref().and_then(Permit::position) } else { None };
         StreamStatus {
             id: self.id.clone(),
             user: self.spec.user.clone(),
-            phase: *self.phase.borrow(),
+            phase,
             reason: shown.reason,
             detail: shown.detail.clone(),
+            queue_position: position.map(|(position, _)| position),
             media_ms: self.playhead.media_ms(Instant::now()),
             laps,
             silent_frames,
@@ -257,11 +299,10 @@ impl Run {
     }
 }
 
-/// Runs a stream until it has ended.
+/// Runs a stream that has its place until it has ended.
 ///
-/// Cancel safe: dropping it aborts the connections and ends the run.
-pub(crate) async fn supervise(run: Arc<Run>, opened: Arc<Opened>, services: Arc<Services>) {
-    let _last_word = LastWord(Arc::clone(&run), services.bus.clone());
+/// Cancel safe: dropping it aborts the connections and ends the run; see [`LastWord`].
+pub(super) async fn supervise(run: Arc<Run>, opened: Arc<Opened>, services: Arc<Services>) {
     let mut task = Supervisor::new(run, opened, services);
     task.act(Input::Begin);
     while !task.finished {
@@ -271,7 +312,13 @@ pub(crate) async fn supervise(run: Arc<Run>, opened: Arc<Opened>, services: Arc<
 }
 
 /// Ends a run whose task goes without having said so: dropped with its runtime, or by a panic.
-struct LastWord(Arc<Run>, Bus);
+pub(super) struct LastWord(Arc<Run>, Bus);
+
+impl LastWord {
+    pub(super) fn of(run: &Arc<Run>, bus: &Bus) -> Self {
+        Self(Arc::clone(run), bus.clone())
+    }
+}
 
 impl Drop for LastWord {
     fn drop(&mut self) {

@@ -128,6 +128,13 @@ impl Shelf {
         Ok(opened)
     }
 
+    /// Lets no survey begin until the answer is dropped.
+    #[cfg(test)]
+    pub(crate) async fn hold_up(&self) -> tokio::sync::OwnedSemaphorePermit {
+        let all = u32::try_from(MAX_SURVEYS).unwrap();
+        Arc::clone(&self.surveys).acquire_many_owned(all).await.unwrap()
+    }
+
     fn find(&self, identity: &Identity) -> Option<Arc<Opened>> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).get(identity).and_then(Weak::upgrade)
     }

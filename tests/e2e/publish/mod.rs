@@ -8,6 +8,7 @@ mod journal;
 mod logs;
 mod loops;
 mod peers;
+mod queue;
 mod races;
 mod refusals;
 mod restart;

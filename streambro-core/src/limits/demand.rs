@@ -1,0 +1,20 @@
+//! What a stream asks for.
+
+use std::collections::BTreeMap;
+
+/// What one stream takes while it runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Demand {
+    /// Whose it is.
+    pub user: Option<String>,
+    /// How many destinations it has at each host; names in lower case.
+    pub hosts: BTreeMap<String, u64>,
+    /// What it sends, all destinations together.
+    pub bits_per_second: u64,
+    /// Memory of the host, in bytes: the process's, the kernel's and that of child processes.
+    pub memory_bytes: u64,
+    /// The part of it that shows in this process.
+    pub process_bytes: u64,
+    /// CPU, in millionths of one core.
+    pub microcores: u64,
+}

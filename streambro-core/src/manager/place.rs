@@ -1,0 +1,83 @@
+//! What a start must pass: sound settings, and a place.
+
+use super::{host, verbs::StreamManager};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    limits::{Demand, Permit, Prospect, Refusal},
+    plan::{self, Cost, Facts},
+    spec::{StreamId, StreamSpec},
+    supervisor::Run,
+    survey::Opened,
+};
+
+impl StreamManager {
+    pub(super) fn check(&self, spec: &StreamSpec) -> Result<StreamId> {
+        let id = spec.check()?;
+        for destination in &spec.destinations {
+            if let Err(why) = self.0.services.dialer.check(destination) {
+                return Err(Error::new(ErrorKind::InvalidSpec, "trust", why));
+            }
+            // Names are checked when they are resolved; an address can be refused right here.
+            let host = destination.url.host();
+            if let Ok(address) = host.parse()
+                && !self.0.policy.permits(host, address)
+            {
+                let detail = "the destination policy does not allow this address";
+                return Err(Error::new(ErrorKind::NotAllowed, destination.label(), detail));
+            }
+        }
+        Ok(id)
+    }
+
+    /// Refuses at once what is certain to get no place, without opening its source.
+    pub(super) fn glance(&self, spec: &StreamSpec) -> Result<()> {
+        let least = plan::demand(spec, &Cost::default());
+        match self.0.ledger.explain(&least, spec.priority).prospect {
+            Prospect::Refused(refusal) => Err(refused(spec, &refusal)),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn admit(&self, spec: &StreamSpec, opened: &Opened) -> Result<Permit> {
+        let demand = demand(spec, opened);
+        self.0.ledger.admit(demand, spec.priority).map_err(|refusal| refused(spec, &refusal))
+    }
+
+    /// Takes over the place or the turn of a run that is to be replaced, or gets a new one.
+    pub(super) fn inherit(&self, old: &Run, spec: &StreamSpec, opened: &Opened) -> Result<Permit> {
+        let mut held = old.permit();
+        if let Some(permit) = held.as_ref() {
+            let changed = permit.change(&demand(spec, opened), spec.priority);
+            changed.map_err(|refusal| refused(spec, &refusal))?;
+        }
+        match held.take() {
+            Some(permit) => Ok(permit),
+            None => self.admit(spec, opened),
+        }
+    }
+
+    /// Looks how much memory the process has, where that is limited.
+    pub(super) fn measure(&self) {
+        if self.0.ledger.limits_process_memory()
+            && let Some(bytes) = host::process_bytes()
+        {
+            self.0.ledger.set_process_memory(bytes);
+        }
+    }
+}
+
+/// What a stream of this spec and source asks for.
+fn demand(spec: &StreamSpec, opened: &Opened) -> Demand {
+    plan::demand(spec, &cost(spec, opened))
+}
+
+/// What it takes to send a source as the spec says.
+pub(super) fn cost(spec: &StreamSpec, opened: &Opened) -> Cost {
+    let facts = Facts::of(&opened.index, opened.len);
+    Cost::native(facts.bits_per_second, spec.destinations.iter().map(|to| to.url.is_tls()))
+}
+
+fn refused(spec: &StreamSpec, refusal: &Refusal) -> Error {
+    let subject = refusal.limit.of.as_deref().unwrap_or(&spec.id);
+    Error::new(ErrorKind::LimitReached, subject, refusal.to_string())
+}

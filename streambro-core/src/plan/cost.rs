@@ -1,0 +1,109 @@
+//! What a stream takes.
+
+use std::collections::BTreeMap;
+
+use crate::{limits::Demand, spec::StreamSpec};
+
+/// Private memory of one destination, in bytes: 15.7 KB by slope at 1,000 streams (docs/density.md).
+const PLAIN_BYTES: u64 = 16_000;
+
+/// The same with TLS: 25.3 KB at 500 streams (docs/density.md), and room for a slow peer.
+const TLS_BYTES: u64 = 32_000;
+
+/// Send buffer of one destination, in bytes: what is not sent yet is held to 64 KB (TCP_NOTSENT_LOWAT), and as much may
+/// be under way.
+const KERNEL_BYTES: u64 = 128_000;
+
+/// CPU of one destination, in microcores for each Mb/s: 0.037 % of a core at 4.2 Mb/s (docs/density.md), rounded up to
+/// 0.04 %.
+const MICROCORES_PER_MBIT: u64 = 95;
+
+/// A stream of next to no bits still has ten ticks a second: half of the cost at 4.2 Mb/s.
+const LEAST_MICROCORES: u64 = 200;
+
+/// Encrypting doubles it: 0.07 % with TLS (docs/density.md).
+const TLS_FACTOR: u64 = 2;
+
+/// No stream takes more than this of anything; a broken file may say so. A thousand thousand of them add up in 64 bits.
+const MOST: u64 = 1 << 40;
+
+/// What a stream takes while it runs. An estimate from measurements, not a promise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Cost {
+    /// What it sends to all of its destinations, in bits per second, RTMP's overhead included. TCP and IP add about 3 %.
+    pub bits_per_second: u64,
+    /// Private memory of the process and its children, in bytes.
+    pub memory_bytes: u64,
+    /// Socket buffers, in bytes: memory of the host that no process shows.
+    pub kernel_bytes: u64,
+    /// CPU, in millionths of one core: 10,000 are 1 %.
+    pub microcores: u64,
+    /// File descriptors.
+    pub descriptors: u64,
+}
+
+impl Cost {
+    /// Estimates a native stream with these destinations; `true` stands for one with TLS.
+    pub(crate) fn native(bits_per_second: u64, destinations: impl IntoIterator<Item = bool>) -> Self {
+        // The file. Streams that play the same one share it.
+        let mut cost = Self { descriptors: 1, ..Self::default() };
+        let bits_per_second = bits_per_second.min(MOST);
+        for tls in destinations {
+            let factor = if tls { TLS_FACTOR } else { 1 };
+            let microcores = (bits_per_second * MICROCORES_PER_MBIT / 1_000_000).max(LEAST_MICROCORES);
+            cost.bits_per_second += bits_per_second;
+            cost.memory_bytes += if tls { TLS_BYTES } else { PLAIN_BYTES };
+            cost.kernel_bytes += KERNEL_BYTES;
+            cost.microcores += microcores * factor;
+            cost.descriptors += 1;
+        }
+        cost
+    }
+
+    /// What it takes of the host's memory.
+    pub(super) fn host_bytes(&self) -> u64 {
+        self.memory_bytes.saturating_add(self.kernel_bytes)
+    }
+}
+
+/// What a stream of this spec and cost asks of the ledger.
+pub(crate) fn demand(spec: &StreamSpec, cost: &Cost) -> Demand {
+    let mut hosts = BTreeMap::new();
+    for destination in &spec.destinations {
+        *hosts.entry(destination.url.host().to_owned()).or_default() += 1;
+    }
+    Demand {
+        user: spec.user.clone(),
+        hosts,
+        bits_per_second: cost.bits_per_second.min(MOST),
+        memory_bytes: cost.host_bytes().min(MOST),
+        process_bytes: cost.memory_bytes.min(MOST),
+        microcores: cost.microcores.min(MOST),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_costs_what_was_measured() {
+        let plain = Cost::native(4_200_000, [false]);
+        assert_eq!((plain.memory_bytes, plain.descriptors), (16_000, 2));
+        assert!((390..410).contains(&plain.microcores), "{plain:?}");
+        let tls = Cost::native(4_200_000, [true]);
+        assert_eq!((tls.memory_bytes, tls.microcores), (32_000, plain.microcores * 2));
+    }
+
+    #[test]
+    fn each_destination_is_paid_for_and_few_bits_are_not_free() {
+        let two = Cost::native(1_000, [false, false]);
+        assert_eq!((two.bits_per_second, two.descriptors), (2_000, 3));
+        assert_eq!(two.microcores, 2 * LEAST_MICROCORES);
+    }
+
+    #[test]
+    fn a_rate_that_no_file_has_does_not_overflow() {
+        assert_eq!(Cost::native(u64::MAX, [true; 32]).bits_per_second, 32 << 40);
+    }
+}
