@@ -24,7 +24,8 @@
 //! ```
 //!
 //! By default a manager runs 20 streams, 5 for each user; [`Builder`] says otherwise, and lets streams wait for a place
-//! instead of refusing them. RTMPS is the feature `tls`, which
+//! instead of refusing them. [`explain`](StreamManager::explain) says beforehand which limit would be in the way, and
+//! [`capacity`](StreamManager::capacity) how many more streams fit. RTMPS is the feature `tls`, which
 //! is on. The source is an MP4 or FLV file with H.264 and AAC; [`probe`] says what is in the way of any other.
 //!
 //! The library makes no runtime, installs no signal handler, sets no global logger and writes nothing to standard
@@ -69,6 +70,7 @@ pub use manager::{Builder, Stream, StreamManager};
 pub use media::error::Unsupported;
 pub use media::packet::Track;
 pub use media::probe::{AudioInfo, Container, MediaInfo, VideoInfo};
+pub use plan::{Capacity, Cost, Explanation, Finding, FindingKind, Plan, Room, Severity, Share, Verdict};
 pub use publish::Resolver;
 pub use secret::Secret;
 pub use session::{RemuxReport, remux};

@@ -105,7 +105,6 @@ impl Ledger {
     }
 
     /// Every limit as each of these demands sees it, all at the same moment.
-    #[cfg(test)]
     pub(crate) fn uses<'a>(&self, demands: impl Iterator<Item = &'a Demand>) -> Vec<Vec<LimitUse>> {
         let book = self.book();
         demands.map(|demand| book.uses(demand)).collect()

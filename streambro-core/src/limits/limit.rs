@@ -88,6 +88,15 @@ limits! {
     ProcessMemory = "process_memory", "bytes";
     /// Streams that wait for a place: [`Admission::Queue`](super::Admission::Queue).
     Waiting = "waiting", "streams";
+    /// Free memory of the host beyond the [reserve](crate::Builder::memory_reserve). Tells in
+    /// [`capacity`](crate::StreamManager::capacity) only.
+    HostMemory = "host_memory", "bytes";
+    /// Idle CPU of the host. Tells in [`capacity`](crate::StreamManager::capacity) only.
+    HostCpu = "host_cpu", "microcores";
+    /// Free bandwidth of the host, where it is known. Tells in [`capacity`](crate::StreamManager::capacity) only.
+    HostBandwidth = "host_bandwidth", "bit/s";
+    /// File descriptors the process may still open. Tells in [`capacity`](crate::StreamManager::capacity) only.
+    Descriptors = "descriptors", "descriptors";
 }
 
 /// How much of a limit is used, and how much more is asked for.

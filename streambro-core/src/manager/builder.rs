@@ -17,12 +17,16 @@ use crate::{
     survey::{Root, Shelf},
 };
 
+/// Memory that is left to the system and to other programs unless said otherwise, in bytes.
+const RESERVE: u64 = 500_000_000;
+
 /// Settings of a [`StreamManager`].
 #[derive(Debug)]
 #[must_use = "nothing happens before `build`"]
 pub struct Builder {
     limits: Limits,
     admission: Admission,
+    reserve: u64,
     media_root: Option<PathBuf>,
     policy: DestinationPolicy,
     resolver: Arc<dyn Resolver>,
@@ -35,6 +39,7 @@ impl Default for Builder {
         Self {
             limits: Limits::default(),
             admission: Admission::default(),
+            reserve: RESERVE,
             media_root: None,
             policy: DestinationPolicy::Any,
             resolver: Arc::new(SystemResolver::default()),
@@ -102,6 +107,13 @@ impl Builder {
     /// Chooses what happens to a stream for which there is no place. Default: [`Admission::Reject`].
     pub fn admission(mut self, admission: Admission) -> Self {
         self.admission = admission;
+        self
+    }
+
+    /// Chooses how much of the machine's memory [`capacity`](StreamManager::capacity) leaves alone, in bytes. Default:
+    /// 500 MB.
+    pub fn memory_reserve(mut self, bytes: u64) -> Self {
+        self.reserve = bytes;
         self
     }
 
@@ -175,6 +187,6 @@ impl Builder {
             epoch: Instant::now(),
         };
         let ledger = Ledger::new(self.limits, self.admission);
-        Ok(StreamManager::new(Shelf::new(root), ledger, self.policy, services))
+        Ok(StreamManager::new(Shelf::new(root), ledger, self.reserve, self.policy, services))
     }
 }

@@ -2,6 +2,7 @@
 
 mod builder;
 mod host;
+mod outlook;
 mod place;
 mod registry;
 mod stream;

@@ -14,8 +14,8 @@ use std::{
 use tokio::time::timeout;
 
 use crate::{
-    Admission, Destination, ErrorKind, EventKind, Phase, Reason, Repeat, Source, Stream, StreamManager,
-    StreamSpec,
+    Admission, Cost, Destination, ErrorKind, EventKind, Limit, Phase, Plan, Reason, Repeat, Share, Source,
+    Stream, StreamManager, StreamSpec, Verdict,
 };
 
 const BOUND: Duration = Duration::from_secs(30);
@@ -200,7 +200,7 @@ async fn replacing_a_queued_stream_keeps_its_turn() {
 
 #[tokio::test]
 async fn a_replacement_that_takes_too_much_leaves_the_old_stream_alone() {
-    let one = crate::plan::Cost::native(1_000_000, [false]).bits_per_second;
+    let one = Cost::copy(1_000_000, false).bits_per_second;
     let builder = StreamManager::builder().max_streams(1).max_streams_per_host(1).max_bandwidth(one * 100);
     let manager = builder.build().await.unwrap();
     let stream = manager.start(spec("tv")).await.unwrap();
@@ -311,9 +311,101 @@ fn a_runtime_that_is_gone_gives_back_places_and_turns() {
 }
 
 #[tokio::test]
+async fn explain_names_the_limit_and_by_how_much_and_takes_nothing() {
+    let builder =
+        StreamManager::builder().max_streams(2).max_streams_per_user(1).max_bandwidth(1_000_000_000);
+    let manager = builder.build().await.unwrap();
+    let said = manager.explain(&spec("a").user("alice")).await.unwrap();
+    assert!(said.would_start() && said.plan == Some(Plan::Copy) && said.findings.is_empty(), "{said:#?}");
+    let cost = said.cost.unwrap();
+    let bandwidth = said.limits.iter().find(|line| line.limit == Limit::Bandwidth).unwrap();
+    assert_eq!((bandwidth.used, bandwidth.asked), (0, cost.bits_per_second));
+    assert_empty(&manager);
+    assert!(manager.list().is_empty());
+
+    let running = manager.start(spec("a").user("alice")).await.unwrap();
+    let said = manager.explain(&spec("b").user("alice")).await.unwrap();
+    let Verdict::Refuse { limit, of, over, detail } = &said.verdict else { panic!("{said:#?}") };
+    assert_eq!((*limit, of.as_deref(), *over), (Limit::StreamsPerUser, Some("alice"), 1));
+    // And start does what was said, in the same words.
+    let error = manager.start(spec("b").user("alice")).await.unwrap_err();
+    assert_eq!((&error.subject, &error.detail), (&"alice".to_owned(), detail));
+    let said = manager.explain(&spec("a").user("alice")).await.unwrap();
+    assert_eq!(said.verdict, Verdict::IdTaken);
+    running.stop();
+    ends(&running, Reason::Stopped).await;
+    assert!(manager.explain(&spec("a").user("alice")).await.unwrap().would_start());
+}
+
+#[tokio::test]
+async fn explain_says_where_in_the_queue_a_stream_would_be() {
+    let manager = narrow(1, 5).await;
+    let _first = manager.start(spec("first")).await.unwrap();
+    let _second = manager.start(spec("second")).await.unwrap();
+    let position = async |spec: StreamSpec| match manager.explain(&spec).await.unwrap().verdict {
+        Verdict::Queue { position, limit: Some(Limit::Streams), over: 1, .. } => position,
+        verdict => panic!("{verdict:?}"),
+    };
+    assert_eq!((position(spec("x")).await, position(spec("x").priority(1)).await), (2, 1));
+}
+
+#[tokio::test]
+async fn explain_tells_what_is_in_the_way_of_a_file_and_fails_for_one_that_cannot_be_read() {
+    let manager = StreamManager::builder().build().await.unwrap();
+    let no_film = of_file("x", Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")));
+    assert_eq!(manager.explain(&no_film).await.unwrap_err().kind, ErrorKind::SourceUnsupported);
+    let missing = of_file("x", Path::new("/no/such/film.mp4"));
+    assert_eq!(manager.explain(&missing).await.unwrap_err().kind, ErrorKind::SourceUnreadable);
+    let nowhere = StreamSpec::new("x", Source::file(clip()));
+    assert_eq!(manager.explain(&nowhere).await.unwrap_err().kind, ErrorKind::InvalidSpec);
+    manager.shutdown(BOUND).await;
+    assert_eq!(manager.explain(&spec("x")).await.unwrap_err().kind, ErrorKind::Closed);
+}
+
+#[tokio::test]
+async fn an_explanation_is_json_without_the_key() {
+    let manager = StreamManager::builder().build().await.unwrap();
+    let secret = StreamSpec::new("x", Source::file(clip()))
+        .destination(Destination::new("rtmp://127.0.0.1:1/live", "canary-key").unwrap());
+    let said = manager.explain(&secret).await.unwrap();
+    let json = serde_json::to_string(&said).unwrap();
+    assert!(json.contains(r#""plan":"copy""#) && json.contains(r#""verdict":{"type":"start"}"#), "{json}");
+    assert!(!json.contains("canary") && !format!("{said:?}").contains("canary"));
+}
+
+#[tokio::test]
+async fn capacity_counts_the_managers_limits_and_what_they_have_left() {
+    let manager = StreamManager::builder().build().await.unwrap();
+    let said = manager.explain(&spec("a").user("alice")).await.unwrap();
+    let alices = || {
+        let room = manager.capacity(&[said.share().unwrap()]).unwrap();
+        let line = room.limits.into_iter().find(|line| line.limit == Limit::StreamsPerUser).unwrap();
+        (line.of, line.free, line.streams)
+    };
+    assert_eq!(alices(), (Some("alice".to_owned()), 5, 5));
+    let _running = manager.start(spec("a").user("alice")).await.unwrap();
+    assert_eq!(alices(), (Some("alice".to_owned()), 4, 4));
+    // Whatever else this machine does.
+    let free = Share::new(Cost::default());
+    assert_eq!(manager.capacity(&[free]).unwrap().binding, Some(Limit::Streams));
+    for nothing in [vec![], vec![Share::new(Cost::default()).weight(0)]] {
+        assert_eq!(manager.capacity(&nothing).unwrap_err().kind, ErrorKind::InvalidSpec);
+    }
+}
+
+#[tokio::test]
+async fn capacity_leaves_the_reserve_alone() {
+    let huge = StreamManager::builder().unlimited().memory_reserve(u64::MAX).build().await.unwrap();
+    let room = huge.capacity(&[Share::new(Cost::copy(4_200_000, true))]).unwrap();
+    assert_eq!((room.streams, room.binding), (0, Some(Limit::HostMemory)));
+}
+
+#[tokio::test]
 async fn a_process_that_is_too_large_starts_nothing_more() {
     let manager = StreamManager::builder().max_process_memory(1_000_000).build().await.unwrap();
     let error = manager.start(spec("x")).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::LimitReached);
     assert!(error.detail.contains("process's memory"), "{error}");
+    let verdict = manager.explain(&spec("x")).await.unwrap().verdict;
+    assert!(matches!(verdict, Verdict::Refuse { limit: Limit::ProcessMemory, .. }), "{verdict:?}");
 }

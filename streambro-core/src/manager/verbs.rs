@@ -35,6 +35,8 @@ pub struct StreamManager(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) shelf: Arc<Shelf>,
     pub(super) ledger: Arc<Ledger>,
+    /// Memory that [`capacity`](StreamManager::capacity) leaves alone, in bytes.
+    pub(super) reserve: u64,
     pub(super) policy: DestinationPolicy,
     pub(super) services: Arc<Services>,
     registry: Arc<Mutex<Registry>>,
@@ -52,6 +54,7 @@ impl StreamManager {
     pub(super) fn new(
         shelf: Arc<Shelf>,
         ledger: Arc<Ledger>,
+        reserve: u64,
         policy: DestinationPolicy,
         services: Services,
     ) -> Self {
@@ -61,6 +64,7 @@ impl StreamManager {
         Self(Arc::new(Inner {
             shelf,
             ledger,
+            reserve,
             policy,
             services: Arc::new(services),
             registry,
@@ -310,6 +314,17 @@ impl StreamManager {
     pub(super) fn find(&self, id: &str) -> Result<Arc<Run>> {
         let known = StreamId::parse(id).map_err(|_| missing(id))?;
         self.registry().find(&known).map(Arc::clone).ok_or_else(|| missing(id))
+    }
+
+    /// Whether `start` would find the id taken.
+    pub(super) fn is_taken(&self, id: &StreamId) -> Result<bool> {
+        let mut registry = self.registry();
+        registry.forget_ended();
+        if registry.closed {
+            return Err(closed());
+        }
+        let taken = |entry: &Entry| entry.run.ended_at().is_none();
+        Ok(registry.streams.get(id).is_some_and(taken))
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use crate::{limits::Demand, spec::StreamSpec};
 
 /// Private memory of one destination, in bytes: 15.7 KB by slope at 1,000 streams (docs/density.md).
@@ -28,8 +30,9 @@ const TLS_FACTOR: u64 = 2;
 const MOST: u64 = 1 << 40;
 
 /// What a stream takes while it runs. An estimate from measurements, not a promise.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Cost {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Cost {
     /// What it sends to all of its destinations, in bits per second, RTMP's overhead included. TCP and IP add about 3 %.
     pub bits_per_second: u64,
     /// Private memory of the process and its children, in bytes.
@@ -43,6 +46,11 @@ pub(crate) struct Cost {
 }
 
 impl Cost {
+    /// Estimates a stream that is copied natively to one destination at so many bits per second.
+    pub fn copy(bits_per_second: u64, tls: bool) -> Self {
+        Self::native(bits_per_second, [tls])
+    }
+
     /// Estimates a native stream with these destinations; `true` stands for one with TLS.
     pub(crate) fn native(bits_per_second: u64, destinations: impl IntoIterator<Item = bool>) -> Self {
         // The file. Streams that play the same one share it.
@@ -58,6 +66,12 @@ impl Cost {
             cost.descriptors += 1;
         }
         cost
+    }
+
+    /// Returns the CPU in percent of one core.
+    #[expect(clippy::cast_precision_loss, reason = "an estimate")]
+    pub fn cpu_percent(&self) -> f64 {
+        self.microcores as f64 / 10_000.0
     }
 
     /// What it takes of the host's memory.
@@ -88,10 +102,10 @@ mod tests {
 
     #[test]
     fn a_copy_costs_what_was_measured() {
-        let plain = Cost::native(4_200_000, [false]);
+        let plain = Cost::copy(4_200_000, false);
         assert_eq!((plain.memory_bytes, plain.descriptors), (16_000, 2));
-        assert!((390..410).contains(&plain.microcores), "{plain:?}");
-        let tls = Cost::native(4_200_000, [true]);
+        assert!((plain.cpu_percent() - 0.04).abs() < 0.001, "{plain:?}");
+        let tls = Cost::copy(4_200_000, true);
         assert_eq!((tls.memory_bytes, tls.microcores), (32_000, plain.microcores * 2));
     }
 

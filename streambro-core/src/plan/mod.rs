@@ -1,7 +1,14 @@
-//! What a stream will take. Pure: facts in, figures out.
+//! What a stream will take, and what is in its way. Pure: facts in, decisions out.
 
+mod capacity;
 mod cost;
+mod explain;
 mod facts;
 
-pub(crate) use cost::{Cost, demand};
+pub use capacity::{Capacity, Room, Share};
+pub(crate) use capacity::{Host, capacity};
+pub use cost::Cost;
+pub(crate) use cost::demand;
+pub use explain::{Explanation, Finding, FindingKind, Plan, Severity, Verdict};
+pub(crate) use explain::{findings, verdict};
 pub(crate) use facts::Facts;

@@ -4,7 +4,10 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::shelf::{open_source, source_error};
+use super::{
+    open::Root,
+    shelf::{open_source, source_error},
+};
 use crate::{
     error::Result,
     media::{
@@ -39,9 +42,13 @@ impl Probe {
 /// `SourceUnreadable`; `SourceInvalid` when the file breaks the rules of its format; `SourceUnsupported` when it is
 /// neither MP4 nor FLV.
 pub fn probe(path: impl AsRef<Path>) -> Result<Probe> {
-    let path = path.as_ref();
+    look(None, path.as_ref())
+}
+
+/// The same, beneath `root` if there is one.
+pub(super) fn look(root: Option<&Root>, path: &Path) -> Result<Probe> {
     let name = path.display().to_string();
-    let file = open_source(None, path, &name)?;
+    let file = open_source(root, path, &name)?;
     let len = file.metadata().map_err(|error| source_error(&name, &error.into()))?.len();
     match probe::probe(&file, len) {
         Ok(mut info) => {

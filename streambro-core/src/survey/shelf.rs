@@ -11,7 +11,10 @@ use std::{
 
 use tokio::sync::{Semaphore, oneshot};
 
-use super::open::{OpenError, Root, open};
+use super::{
+    look::{Probe, look},
+    open::{OpenError, Root, open},
+};
 use crate::{
     error::{Error, ErrorKind},
     media::{cursor, error::MediaError, index::Index, program::Program},
@@ -70,6 +73,33 @@ impl Shelf {
         path: &Path,
         patience: Duration,
     ) -> Result<Arc<Opened>, Error> {
+        self.aside(path, patience, Self::take).await
+    }
+
+    /// Measures a file, and opens it like [`survey`](Self::survey) if nothing is in the way. Cancel safe as that.
+    ///
+    /// # Errors
+    /// As [`probe`](super::probe) and `survey`; what cannot be copied is a finding, not an error.
+    pub(crate) async fn inspect(
+        self: &Arc<Self>,
+        path: &Path,
+        patience: Duration,
+    ) -> Result<(Probe, Option<Arc<Opened>>), Error> {
+        let job = |shelf: &Self, path: &Path| {
+            let probe = look(shelf.root.as_ref(), path)?;
+            let opened = if probe.is_native() { Some(shelf.take(path)?) } else { None };
+            Ok((probe, opened))
+        };
+        self.aside(path, patience, job).await
+    }
+
+    /// Does a job on a thread of its own, for as long as there is patience.
+    async fn aside<T: Send + 'static>(
+        self: &Arc<Self>,
+        path: &Path,
+        patience: Duration,
+        job: impl FnOnce(&Self, &Path) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
         let name = path.display().to_string();
         let late = |_| {
             let detail = format!("the file system did not answer within {} s", patience.as_secs());
@@ -83,7 +113,7 @@ impl Shelf {
             std::thread::Builder::new()
                 .name("streambro-survey".to_owned())
                 .spawn(move || {
-                    let _ = reply.send(shelf.take(&path));
+                    let _ = reply.send(job(&shelf, &path));
                     drop(place);
                 })
                 .map_err(|error| Error::new(ErrorKind::Host, "thread", error.to_string()))?;

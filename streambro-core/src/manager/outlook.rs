@@ -1,0 +1,73 @@
+//! Questions before a start: what would happen, and how much more fits.
+
+use super::{host, place::cost, verbs::StreamManager};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    plan::{self, Capacity, Explanation, Plan, Share, Verdict, findings, verdict},
+    spec::StreamSpec,
+};
+
+impl StreamManager {
+    /// Says what [`start`](Self::start) would do with a spec now, and why: a dry run that takes no place and starts
+    /// nothing.
+    ///
+    /// It opens the source and measures all of it, which takes a fraction of a second for ten hours of film. Whether there
+    /// is a place is asked at one moment: somebody else may take it before `start` is called. Cancel safe.
+    ///
+    /// # Errors
+    /// What is wrong with the settings or the file, as `start` has it: `InvalidSpec`, `NotAllowed`, `SourceUnreadable`,
+    /// `SourceInvalid`, `TimedOut`, `Closed`. A file that is understood but cannot be sent and a limit that is in the way
+    /// are answers, not errors.
+    pub async fn explain(&self, spec: &StreamSpec) -> Result<Explanation> {
+        let id = self.check(spec)?;
+        let taken = self.is_taken(&id)?;
+        let patience = self.0.services.times.survey;
+        let (probe, opened) = self.0.shelf.inspect(&spec.source.file, patience).await?;
+        let findings = findings(&probe);
+        let Some(opened) = opened else {
+            return Ok(Explanation {
+                id,
+                plan: None,
+                findings,
+                cost: None,
+                limits: vec![],
+                verdict: Verdict::Unsupported,
+                demand: None,
+            });
+        };
+        let cost = cost(spec, &opened);
+        let demand = plan::demand(spec, &cost);
+        self.measure();
+        let outlook = self.0.ledger.explain(&demand, spec.priority);
+        Ok(Explanation {
+            id,
+            plan: Some(Plan::Copy),
+            findings,
+            cost: Some(cost),
+            limits: outlook.limits,
+            verdict: if taken { Verdict::IdTaken } else { verdict(&outlook.prospect) },
+            demand: Some(demand),
+        })
+    }
+
+    /// Counts how many more streams fit: of one kind, or of a mix that comes in rounds.
+    ///
+    /// What counts is the machine's free memory beyond the [reserve](crate::Builder::memory_reserve), its idle CPU, the
+    /// process's file descriptors and the manager's own limits. What each stream takes is an estimate, and others use the
+    /// machine as well: take the answer for a plan, not for a promise. The bandwidth of the port counts if
+    /// [`max_bandwidth`](crate::Builder::max_bandwidth) says what it is.
+    ///
+    /// Reads a few small files of the system; does not wait.
+    ///
+    /// # Errors
+    /// `InvalidSpec` for a mix without a stream; `Host` when the system does not tell about itself.
+    pub fn capacity(&self, mix: &[Share]) -> Result<Capacity> {
+        if mix.iter().all(Share::is_nothing) {
+            let detail = "name at least one kind of stream with a weight of 1 or more";
+            return Err(Error::new(ErrorKind::InvalidSpec, "mix", detail));
+        }
+        self.measure();
+        let uses = self.0.ledger.uses(mix.iter().map(Share::demand));
+        Ok(plan::capacity(&host::sample()?, self.0.reserve, mix, &uses))
+    }
+}
