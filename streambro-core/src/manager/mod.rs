@@ -6,11 +6,15 @@ mod outlook;
 mod place;
 mod registry;
 mod stream;
+mod user;
 mod verbs;
 
 pub use builder::Builder;
 pub use stream::Stream;
+pub use user::UserScope;
 pub use verbs::StreamManager;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod user_tests;

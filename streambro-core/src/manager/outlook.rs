@@ -1,6 +1,6 @@
 //! Questions before a start: what would happen, and how much more fits.
 
-use super::{host, place::cost, verbs::StreamManager};
+use super::{host, place::cost, user::Caller, verbs::StreamManager};
 use crate::{
     error::{Error, ErrorKind, Result},
     plan::{self, Capacity, Explanation, Plan, Share, Verdict, findings, verdict},
@@ -19,8 +19,12 @@ impl StreamManager {
     /// `SourceInvalid`, `TimedOut`, `Closed`. A file that is understood but cannot be sent and a limit that is in the way
     /// are answers, not errors.
     pub async fn explain(&self, spec: &StreamSpec) -> Result<Explanation> {
+        self.explain_for(Caller::Host, spec).await
+    }
+
+    pub(super) async fn explain_for(&self, caller: Caller<'_>, spec: &StreamSpec) -> Result<Explanation> {
         let id = self.check(spec)?;
-        let taken = self.is_taken(&id)?;
+        let taken = self.is_taken(caller, &id)?;
         let patience = self.0.services.times.survey;
         let (probe, opened) = self.0.shelf.inspect(&spec.source.file, patience).await?;
         let findings = findings(&probe);

@@ -18,14 +18,14 @@ use crate::{
     Stream, StreamManager, StreamSpec, Verdict,
 };
 
-const BOUND: Duration = Duration::from_secs(30);
+pub(super) const BOUND: Duration = Duration::from_secs(30);
 
 fn clip() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/media/clip.mp4"))
 }
 
 /// A stream that plays for ever to a port that refuses it.
-fn spec(id: &str) -> StreamSpec {
+pub(super) fn spec(id: &str) -> StreamSpec {
     of_file(id, clip())
 }
 
@@ -34,18 +34,23 @@ fn of_file(id: &str, path: &Path) -> StreamSpec {
         .destination(Destination::new("rtmp://127.0.0.1:1/live", id).unwrap())
 }
 
-async fn narrow(places: usize, max_waiting: usize) -> StreamManager {
+pub(super) async fn narrow(places: usize, max_waiting: usize) -> StreamManager {
     let admission = Admission::Queue { max_waiting };
     StreamManager::builder().max_streams(places).admission(admission).build().await.unwrap()
 }
 
-async fn ends(stream: &Stream, reason: Reason) {
+pub(super) async fn reach(stream: &Stream, phase: Phase) {
+    let reached = timeout(BOUND, stream.wait_for(phase)).await;
+    reached.unwrap_or_else(|_| panic!("not {phase:?}: {:?}", stream.status())).unwrap();
+}
+
+pub(super) async fn ends(stream: &Stream, reason: Reason) {
     let ended = timeout(BOUND, stream.ended()).await.expect("it ends");
     assert_eq!(ended.reason, Some(reason), "{ended:?}");
 }
 
 /// Waits until a stream has its place.
-async fn runs(stream: &Stream) {
+pub(super) async fn runs(stream: &Stream) {
     let mut phases = stream.0.phase();
     let runs = |phase: &Phase| !matches!(phase, Phase::Preparing | Phase::Queued);
     timeout(BOUND, phases.wait_for(runs)).await.expect("it gets a place").unwrap();
@@ -78,6 +83,9 @@ async fn six_hundred_starts_at_once_never_pass_a_limit_by_one() {
         }
     }
     assert_eq!((started.len(), manager.list().len()), (20, 20));
+    for user in ["a", "b", "c"] {
+        assert!(manager.as_user(user).list().len() <= 5);
+    }
     manager.shutdown(BOUND).await;
     assert_empty(&manager);
 }
@@ -284,7 +292,8 @@ async fn a_place_comes_back_whatever_ends_the_stream() {
 fn a_run_that_has_ended_holds_no_place() {
     let ledger = crate::limits::Ledger::new(crate::limits::Limits::default(), Admission::Reject);
     let id = crate::StreamId::parse("late").unwrap();
-    let run = crate::supervisor::Run::new(id, spec("late"));
+    let books = std::sync::Arc::new(crate::journal::Books::new(crate::journal::Keep::default()));
+    let run = crate::supervisor::Run::new(id, spec("late"), &books);
     run.end(Reason::ShutDown, "", &crate::event::Bus::default());
     // As when a shutdown ends it while its start is being admitted.
     run.hold(ledger.admit(crate::limits::Demand::default(), 0).unwrap());

@@ -16,6 +16,7 @@ use super::{
     builder::Builder,
     registry::{Entry, Registry, forget_ended},
     stream::Stream,
+    user::{Caller, UserScope},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -73,6 +74,11 @@ impl StreamManager {
         }))
     }
 
+    /// Makes a face of the manager that sees the streams of one user and no others.
+    pub fn as_user(&self, user: impl Into<String>) -> UserScope {
+        UserScope::new(self.clone(), user.into())
+    }
+
     /// Puts a stream on the air: returns once its source is open and understood and it has a place, and does not wait
     /// for media.
     ///
@@ -87,9 +93,13 @@ impl StreamManager {
     /// field that differs), `LimitReached`, `NotAllowed`, `SourceUnreadable`, `SourceInvalid`, `SourceUnsupported`,
     /// `TimedOut`; `Closed` after [`shutdown`](Self::shutdown).
     pub async fn start(&self, spec: StreamSpec) -> Result<Stream> {
+        self.start_for(Caller::Host, spec).await
+    }
+
+    pub(super) async fn start_for(&self, caller: Caller<'_>, spec: StreamSpec) -> Result<Stream> {
         let id = self.check(&spec)?;
         let run = loop {
-            match self.claim(&id, &spec)? {
+            match self.claim(caller, &id, &spec)? {
                 Claim::New(run) => break run,
                 Claim::Running(run) => return Ok(Stream(run)),
                 Claim::Unsettled(run) => settled(&run).await,
@@ -115,8 +125,12 @@ impl StreamManager {
     /// As [`start`](Self::start); `NotFound` when there is no stream with this id; `Ended` when another call took this
     /// one's place.
     pub async fn replace(&self, spec: StreamSpec) -> Result<Stream> {
+        self.replace_for(Caller::Host, spec).await
+    }
+
+    pub(super) async fn replace_for(&self, caller: Caller<'_>, spec: StreamSpec) -> Result<Stream> {
         let id = self.check(&spec)?;
-        let known = self.find(id.as_str())?;
+        let known = self.find(caller, id.as_str())?;
         if known.is_settled() && known.spec.difference(&spec).is_none() {
             return Ok(Stream(known));
         }
@@ -127,8 +141,8 @@ impl StreamManager {
             if registry.closed {
                 return Err(closed());
             }
-            // Again: it may have gone while the source was opened.
-            let old = registry.streams.get(&id);
+            // Again: it may have gone, and another user's come, while the source was opened.
+            let old = registry.streams.get(&id).filter(|entry| caller.may_see(&entry.run.spec));
             let old = old.map(|entry| Arc::clone(&entry.run)).ok_or_else(|| missing(id.as_str()))?;
             let permit = self.inherit(&old, &spec, &opened)?;
             let run = Run::new(id.clone(), spec, &self.0.services.books);
@@ -158,7 +172,7 @@ impl StreamManager {
     /// # Errors
     /// `NotFound` when no stream has this id, or it ended over a minute ago.
     pub fn stop(&self, id: &str) -> Result<()> {
-        self.find(id).map(|run| run.stop(Reason::Stopped))
+        self.find(Caller::Host, id).map(|run| run.stop(Reason::Stopped))
     }
 
     /// Returns the handle of a stream that runs or ended within the last minute.
@@ -166,7 +180,7 @@ impl StreamManager {
     /// # Errors
     /// `NotFound` when there is none.
     pub fn stream(&self, id: &str) -> Result<Stream> {
-        self.find(id).map(Stream)
+        self.find(Caller::Host, id).map(Stream)
     }
 
     /// Returns what is known of a stream now.
@@ -174,12 +188,18 @@ impl StreamManager {
     /// # Errors
     /// `NotFound` when there is none, or it ended over a minute ago.
     pub fn status(&self, id: &str) -> Result<StreamStatus> {
-        self.find(id).map(|run| run.status())
+        self.find(Caller::Host, id).map(|run| run.status())
     }
 
     /// Returns what is known of every stream, by id; those that ended within the last minute included.
     pub fn list(&self) -> Vec<StreamStatus> {
-        let runs: Vec<_> = self.registry().known().map(Arc::clone).collect();
+        self.list_for(Caller::Host)
+    }
+
+    pub(super) fn list_for(&self, caller: Caller<'_>) -> Vec<StreamStatus> {
+        let registry = self.registry();
+        let runs: Vec<_> = registry.known().filter(|run| caller.may_see(&run.spec)).cloned().collect();
+        drop(registry);
         runs.iter().map(|run| run.status()).collect()
     }
 
@@ -189,7 +209,7 @@ impl StreamManager {
     /// # Errors
     /// `NotFound` when there is none, or it ended longer ago than [`Builder::keep_ended`] says.
     pub fn logs(&self, id: &str) -> Result<Vec<LogLine>> {
-        self.find(id).map(|run| run.logs())
+        self.find(Caller::Host, id).map(|run| run.logs())
     }
 
     /// Returns the latest runs that have ended, oldest first. A start that failed was no run.
@@ -251,10 +271,18 @@ impl StreamManager {
     }
 
     /// Looks whether the id is free, and takes it if it is. That takes no place.
-    fn claim(&self, id: &StreamId, spec: &StreamSpec) -> Result<Claim> {
+    fn claim(&self, caller: Caller<'_>, id: &StreamId, spec: &StreamSpec) -> Result<Claim> {
         let mut registry = self.registry();
         if registry.closed {
             return Err(closed());
+        }
+        // Ended ones as well: they are still there for their own user to look at.
+        if registry.streams.get(id).is_some_and(|entry| !caller.may_see(&entry.run.spec)) {
+            return Err(Error::new(
+                ErrorKind::AlreadyExists,
+                id.as_str(),
+                "this id is taken; choose another",
+            ));
         }
         if let Some(entry) = registry.streams.get(id).filter(|entry| entry.run.ended_at().is_none()) {
             let run = Arc::clone(&entry.run);
@@ -311,20 +339,20 @@ impl StreamManager {
         }
     }
 
-    pub(super) fn find(&self, id: &str) -> Result<Arc<Run>> {
+    pub(super) fn find(&self, caller: Caller<'_>, id: &str) -> Result<Arc<Run>> {
         let known = StreamId::parse(id).map_err(|_| missing(id))?;
-        self.registry().find(&known).map(Arc::clone).ok_or_else(|| missing(id))
+        let registry = self.registry();
+        registry.find(&known).filter(|run| caller.may_see(&run.spec)).cloned().ok_or_else(|| missing(id))
     }
 
     /// Whether `start` would find the id taken.
-    pub(super) fn is_taken(&self, id: &StreamId) -> Result<bool> {
-        let mut registry = self.registry();
-        registry.forget_ended();
+    pub(super) fn is_taken(&self, caller: Caller<'_>, id: &StreamId) -> Result<bool> {
+        let registry = self.registry();
         if registry.closed {
             return Err(closed());
         }
-        let taken = |entry: &Entry| entry.run.ended_at().is_none();
-        Ok(registry.streams.get(id).is_some_and(taken))
+        let taken = |run: &Arc<Run>| run.ended_at().is_none() || !caller.may_see(&run.spec);
+        Ok(registry.find(id).is_some_and(taken))
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {

@@ -1,0 +1,148 @@
+//! The manager as one user may use it.
+
+use std::{fmt, sync::Arc};
+
+use super::{stream::Stream, verbs::StreamManager};
+use crate::{
+    error::Result,
+    event::{EventFilter, Subscription},
+    journal::{LogLine, RunRecord},
+    plan::Explanation,
+    spec::StreamSpec,
+    status::{Phase, Reason, StreamStatus},
+};
+
+/// Who asks, and so which streams there are.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Caller<'a> {
+    /// The program that owns the manager: all of them.
+    Host,
+    /// One user: their own.
+    User(&'a str),
+}
+
+impl Caller<'_> {
+    /// Whether a stream of this spec exists for the caller.
+    pub(super) fn may_see(self, spec: &StreamSpec) -> bool {
+        match self {
+            Self::Host => true,
+            Self::User(user) => spec.user.as_deref() == Some(user),
+        }
+    }
+}
+
+/// A [`StreamManager`] that shows and touches the streams of one user only. Cheap to clone.
+///
+/// Made by [`StreamManager::as_user`]. A stream of another user, or of none, is `NotFound`, with the very error of an id
+/// that nobody has. One thing must show: ids are unique in the manager, so a start under an id that is another's, or was
+/// within the last minute, is `AlreadyExists`, without a word about that stream; put the user into the id to keep them
+/// apart. Limits that all users share are counted over all users, in errors and in explanations.
+///
+/// It keeps the manager alive like any other handle.
+#[derive(Clone)]
+pub struct UserScope {
+    manager: StreamManager,
+    user: Arc<str>,
+}
+
+impl UserScope {
+    pub(super) fn new(manager: StreamManager, user: String) -> Self {
+        Self { manager, user: user.into() }
+    }
+
+    /// Returns the user's name.
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// Puts a stream of this user on the air, whoever the spec names; else as [`StreamManager::start`].
+    ///
+    /// # Errors
+    /// As [`StreamManager::start`].
+    pub async fn start(&self, spec: StreamSpec) -> Result<Stream> {
+        self.manager.start_for(self.caller(), spec.user(&*self.user)).await
+    }
+
+    /// Changes a stream of this user; it stays theirs, whoever the spec names. Else as [`StreamManager::replace`].
+    ///
+    /// # Errors
+    /// As [`StreamManager::replace`].
+    pub async fn replace(&self, spec: StreamSpec) -> Result<Stream> {
+        self.manager.replace_for(self.caller(), spec.user(&*self.user)).await
+    }
+
+    /// Says what [`start`](Self::start) would do now, as [`StreamManager::explain`].
+    ///
+    /// # Errors
+    /// As [`StreamManager::explain`].
+    pub async fn explain(&self, spec: &StreamSpec) -> Result<Explanation> {
+        self.manager.explain_for(self.caller(), &spec.clone().user(&*self.user)).await
+    }
+
+    /// Wants a stream to end. Idempotent; does not wait: see [`Stream::ended`].
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn stop(&self, id: &str) -> Result<()> {
+        self.manager.find(self.caller(), id).map(|run| run.stop(Reason::Stopped))
+    }
+
+    /// Returns the handle of a stream that runs or ended within the last minute.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn stream(&self, id: &str) -> Result<Stream> {
+        self.manager.find(self.caller(), id).map(Stream)
+    }
+
+    /// Returns what is known of a stream now.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn status(&self, id: &str) -> Result<StreamStatus> {
+        self.manager.find(self.caller(), id).map(|run| run.status())
+    }
+
+    /// Returns what is known of every stream of the user, by id; those that ended within the last minute included.
+    pub fn list(&self) -> Vec<StreamStatus> {
+        self.manager.list_for(self.caller())
+    }
+
+    /// Returns the latest lines of a stream's log, as [`StreamManager::logs`].
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn logs(&self, id: &str) -> Result<Vec<LogLine>> {
+        self.manager.find(self.caller(), id).map(|run| run.logs())
+    }
+
+    /// Returns the latest runs of this user that have ended, oldest first.
+    pub fn history(&self) -> Vec<RunRecord> {
+        let mut records = self.manager.history();
+        records.retain(|record| record.user.as_deref() == Some(&*self.user));
+        records
+    }
+
+    /// Subscribes to what happens to this user's streams from now on, as [`StreamManager::subscribe`].
+    pub fn subscribe(&self, capacity: usize) -> Subscription {
+        self.manager.subscribe_to(EventFilter::all().user(&*self.user), capacity)
+    }
+
+    /// Waits until a stream is in `phase`. Cancel safe.
+    ///
+    /// # Errors
+    /// `NotFound`; `Ended` when the stream ends without having come there.
+    pub async fn wait_for(&self, id: &str, phase: Phase) -> Result<()> {
+        self.stream(id)?.wait_for(phase).await
+    }
+
+    fn caller(&self) -> Caller<'_> {
+        Caller::User(&self.user)
+    }
+}
+
+impl fmt::Debug for UserScope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UserScope").field("user", &self.user).finish_non_exhaustive()
+    }
+}

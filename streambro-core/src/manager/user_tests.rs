@@ -1,0 +1,101 @@
+//! What a user may see and do, and what not.
+
+use tokio::time::timeout;
+
+use super::tests::{BOUND, ends, narrow, reach, runs, spec};
+use crate::{ErrorKind, Phase, Reason, Result, StreamManager, UserScope, Verdict};
+
+/// Every call of a user that names a stream which is there already.
+const CALLS: [&str; 6] = ["replace", "stop", "stream", "status", "logs", "wait_for"];
+
+async fn call(scope: &UserScope, call: &str, id: &str) -> Result<()> {
+    match call {
+        "replace" => scope.replace(spec(id)).await.map(|_| ()),
+        "stop" => scope.stop(id),
+        "stream" => scope.stream(id).map(|_| ()),
+        "logs" => scope.logs(id).map(|_| ()),
+        "status" => scope.status(id).map(|_| ()),
+        "wait_for" => scope.wait_for(id, Phase::Ended).await,
+        _ => panic!("{call} is not tested"),
+    }
+}
+
+#[test]
+fn every_call_of_a_user_is_tested() {
+    let source = include_str!("user.rs").split("impl UserScope").nth(1).unwrap();
+    let mut names: Vec<_> = source
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("pub ")?.trim_start_matches("async ").strip_prefix("fn "))
+        .filter_map(|line| line.split('(').next())
+        .collect();
+    let mut tested: Vec<_> =
+        CALLS.into_iter().chain(["user", "start", "explain", "list", "history", "subscribe"]).collect();
+    names.sort_unstable();
+    tested.sort_unstable();
+    assert_eq!(names, tested);
+}
+
+#[tokio::test]
+async fn the_wrong_user_finds_nothing_on_every_call_and_changes_nothing() {
+    let manager = narrow(2, 4).await;
+    let bobs = manager.start(spec("bobs").user("bob")).await.unwrap();
+    let nobodys = manager.start(spec("nobodys")).await.unwrap();
+    let queued = manager.start(spec("queued").user("bob")).await.unwrap();
+    let ended = manager.start(spec("ended").user("bob")).await.unwrap();
+    ended.stop();
+    ends(&ended, Reason::Stopped).await;
+    for stream in [&bobs, &nobodys] {
+        runs(stream).await;
+    }
+    let alice = manager.as_user("alice");
+    let empty = StreamManager::builder().build().await.unwrap().as_user("alice");
+    let mut events = alice.subscribe(64);
+    let before: Vec<_> =
+        manager.list().iter().map(|status| (status.id.clone(), status.started_unix_ms)).collect();
+    for id in ["bobs", "nobodys", "queued", "ended"] {
+        for name in CALLS {
+            let error = call(&alice, name, id).await.unwrap_err();
+            assert_eq!(error.kind, ErrorKind::NotFound, "{name}");
+            assert_eq!(error, call(&empty, name, id).await.unwrap_err(), "{name} of {id} tells something");
+        }
+        // The same spec but for the user: even that does not show.
+        let error = alice.start(spec(id).user("bob")).await.unwrap_err();
+        assert_eq!(
+            (error.kind, error.detail.as_str()),
+            (ErrorKind::AlreadyExists, "this id is taken; choose another")
+        );
+        assert_eq!(alice.explain(&spec(id)).await.unwrap().verdict, Verdict::IdTaken);
+    }
+    assert!(alice.list().is_empty() && alice.history().is_empty());
+    let after: Vec<_> =
+        manager.list().iter().map(|status| (status.id.clone(), status.started_unix_ms)).collect();
+    assert_eq!(before, after);
+    bobs.stop();
+    ends(&bobs, Reason::Stopped).await;
+    assert!(events.try_next().is_none());
+    for stream in [&nobodys, &queued] {
+        assert!(!stream.0.is_stopping(), "{:?}", stream.status());
+    }
+}
+
+#[tokio::test]
+async fn a_user_does_with_their_own_what_the_host_does_with_all() {
+    let manager = StreamManager::builder().build().await.unwrap();
+    let alice = manager.as_user("alice");
+    assert!(alice.explain(&spec("tv")).await.unwrap().would_start());
+    // Whoever the spec names, it is hers.
+    let mut events = alice.subscribe(64);
+    let stream = alice.start(spec("tv").user("bob")).await.unwrap();
+    assert_eq!((alice.user(), manager.status("tv").unwrap().user.as_deref()), ("alice", Some("alice")));
+    let replaced = alice.replace(spec("tv").user("bob").priority(1)).await.unwrap();
+    ends(&stream, Reason::Stopped).await;
+    assert_eq!(alice.list()[0].user.as_deref(), Some("alice"));
+    reach(&replaced, Phase::Starting).await;
+    assert_eq!(alice.stream("tv").unwrap().id(), replaced.id());
+    alice.stop("tv").unwrap();
+    timeout(BOUND, alice.wait_for("tv", Phase::Ended)).await.expect("it ends").unwrap();
+    assert_eq!(alice.status("tv").unwrap().reason, Some(Reason::Stopped));
+    assert!(!alice.logs("tv").unwrap().is_empty());
+    assert_eq!(alice.history().iter().filter(|record| record.id == *replaced.id()).count(), 2);
+    assert!(events.try_next().is_some());
+}
