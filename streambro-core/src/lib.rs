@@ -75,7 +75,7 @@ pub use publish::Resolver;
 pub use secret::Secret;
 pub use session::{RemuxReport, remux};
 pub use spec::{
-    AllowRule, Destination, DestinationPolicy, Repeat, Source, StreamId, StreamSpec, Trust, Video,
+    AllowRule, Destination, DestinationPolicy, Repeat, Retry, Source, StreamId, StreamSpec, Trust, Video,
 };
 #[doc(hidden)]
 pub use spec::{IngestUrl, Times, UrlError};

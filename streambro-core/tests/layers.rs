@@ -22,8 +22,16 @@ const LAYERS: &[&[&str]] = &[
 ];
 
 /// Decisions are pure: these may not even name what touches the world.
-const PURE: &[&str] =
-    &["limits/", "plan/", "supervisor/fsm.rs", "supervisor/backoff.rs", "media/timeline.rs", "rtmp/"];
+const PURE: &[&str] = &[
+    "limits/",
+    "plan/",
+    "supervisor/fsm.rs",
+    "supervisor/backoff.rs",
+    "supervisor/budget.rs",
+    "supervisor/table.rs",
+    "media/timeline.rs",
+    "rtmp/",
+];
 
 const WORLD: &[&str] = &[
     "std::fs",

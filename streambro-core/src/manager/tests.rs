@@ -292,7 +292,7 @@ async fn a_place_comes_back_whatever_ends_the_stream() {
 fn a_run_that_has_ended_holds_no_place() {
     let ledger = crate::limits::Ledger::new(crate::limits::Limits::default(), Admission::Reject);
     let id = crate::StreamId::parse("late").unwrap();
-    let books = std::sync::Arc::new(crate::journal::Books::new(crate::journal::Keep::default()));
+    let books = Arc::new(crate::journal::Books::new(crate::journal::Keep::default()));
     let run = crate::supervisor::Run::new(id, spec("late"), &books);
     run.end(Reason::ShutDown, "", &crate::event::Bus::default());
     // As when a shutdown ends it while its start is being admitted.

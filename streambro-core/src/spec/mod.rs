@@ -2,12 +2,14 @@
 
 mod destination;
 mod policy;
+mod retry;
 mod stream;
 mod times;
 mod url;
 
 pub use destination::{Destination, Trust};
 pub use policy::{AllowRule, DestinationPolicy};
+pub use retry::Retry;
 pub use stream::{Repeat, Source, StreamId, StreamSpec, Video};
 pub use times::Times;
 pub use url::{IngestUrl, UrlError};

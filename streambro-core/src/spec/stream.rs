@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::Destination;
+use super::{Destination, Retry};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The version of the JSON form.
@@ -29,6 +29,8 @@ pub struct StreamSpec {
     pub(crate) video: Video,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) priority: i32,
+    #[serde(default)]
+    pub(crate) retry: Retry,
 }
 
 impl StreamSpec {
@@ -44,6 +46,7 @@ impl StreamSpec {
             destinations: vec![],
             video: Video::Copy,
             priority: 0,
+            retry: Retry::forever(),
         }
     }
 
@@ -77,6 +80,13 @@ impl StreamSpec {
         self
     }
 
+    /// Chooses how long a destination that fails is tried again. Default: [`Retry::forever`].
+    #[must_use]
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.retry = retry;
+        self
+    }
+
     /// Checks what can be checked without looking at the world.
     pub(crate) fn check(&self) -> Result<StreamId> {
         let invalid = |subject: &str, detail: &str| Error::new(ErrorKind::InvalidSpec, subject, detail);
@@ -100,6 +110,7 @@ impl StreamSpec {
         if self.source.repeat == Repeat::Times(0) {
             return Err(invalid("repeat", "a source plays at least once"));
         }
+        self.retry.check()?;
         Ok(id)
     }
 
@@ -111,6 +122,7 @@ impl StreamSpec {
             ("destinations", self.destinations == other.destinations),
             ("video", self.video == other.video),
             ("priority", self.priority == other.priority),
+            ("retry", self.retry == other.retry),
         ];
         fields.into_iter().find(|(_, same)| !same).map(|(field, _)| field)
     }

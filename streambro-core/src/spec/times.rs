@@ -23,11 +23,13 @@ pub struct Times {
     pub goodbye: Duration,
     /// How long a file may take to be opened and surveyed.
     pub survey: Duration,
-    /// The first delay before a reconnect; doubles up to `backoff_max`. YouTube ends a broadcast that stays away.
+    /// The first delay before a reconnect; each further one is three times as long, up to `backoff_max`. YouTube ends a
+    /// broadcast that stays away.
     pub backoff_first: Duration,
     /// The longest delay before a reconnect.
     pub backoff_max: Duration,
-    /// The delay after a refusal that only a human can mend, such as a wrong key.
+    /// The delay after a refusal that only a human can mend, such as a wrong key. As long after a drop, a refusal of the
+    /// key that worked is put down to the old connection, which the server still holds.
     pub backoff_refused: Duration,
     /// A connection that was live this long starts the backoff afresh.
     pub backoff_reset: Duration,

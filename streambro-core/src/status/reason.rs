@@ -128,6 +128,8 @@ reasons! {
     SourceInvalid = "source_invalid",
         "Make the file anew, for instance with `ffmpeg -i in.mp4 -c copy out.mp4`. Then start the stream again: it has \
          ended.";
+    /// So many attempts failed in the time that the stream's `Retry` allows.
+    RetriesExhausted = "retries_exhausted", "Mend what the detail says, which has the last attempt's words, and start it again, or allow more with `Retry`.";
     /// Media lags or some destinations are not on the air.
     Behind = "behind",
         "Look at the legs in the stream's status: a line slower than the file's bitrate needs a smaller file. Catches up \

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use crate::spec::Times;
 
-/// Doubling delays with jitter.
+/// Each delay by so much longer than the one before. With half of each by chance, doubling would come to eight attempts
+/// in the first minute, three times to six at most.
+const GROWTH: u32 = 3;
+
+/// Growing delays with jitter.
 #[derive(Clone, Debug)]
 pub(super) struct Backoff {
     seed: u64,
@@ -17,14 +21,14 @@ impl Backoff {
         Self { seed, failures: 0 }
     }
 
-    /// The delay after one more failure: between half and all of `backoff_first` doubled each time, up to
+    /// The delay after one more failure: between half and all of `backoff_first`, three times as long each time, up to
     /// `backoff_max`; after a refusal that only a human can mend, of `backoff_refused`.
     pub(super) fn next(&mut self, refused: bool, times: &Times) -> Duration {
         let full = if refused {
             times.backoff_refused
         } else {
-            let doubled = times.backoff_first.saturating_mul(1 << self.failures.min(16));
-            doubled.min(times.backoff_max)
+            let grown = times.backoff_first.saturating_mul(GROWTH.saturating_pow(self.failures));
+            grown.min(times.backoff_max)
         };
         self.failures = self.failures.saturating_add(1);
         full.mul_f64(0.5 + 0.5 * self.draw())
@@ -50,10 +54,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_double_up_to_a_minute_with_half_of_each_by_chance() {
+    fn delays_grow_up_to_a_minute_with_half_of_each_by_chance() {
         let (mut backoff, times) = (Backoff::new(7), Times::default());
         for exponent in 0..40 {
-            let full = Duration::from_millis(500 << exponent.min(7)).min(Duration::from_secs(60));
+            let full = Duration::from_millis(500 * 3_u64.pow(exponent.min(7))).min(Duration::from_secs(60));
             let delay = backoff.next(false, &times);
             assert!(delay >= full / 2 && delay <= full, "{exponent}: {delay:?} of {full:?}");
         }

@@ -1,8 +1,10 @@
 //! Keeps a stream on the air: the one layer that retries.
 
 mod backoff;
+mod budget;
 mod fsm;
 mod run;
+mod table;
 mod turn;
 
 pub(crate) use run::{Run, Services};

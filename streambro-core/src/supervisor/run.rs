@@ -379,7 +379,7 @@ impl Supervisor {
                 seed.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte)
             });
         Self {
-            fsm: Fsm::new(legs, seed, services.times),
+            fsm: Fsm::new(legs, seed, services.times, run.spec.retry),
             road: Arc::new(road),
             began: Instant::now(),
             attempts: JoinSet::new(),

@@ -58,7 +58,7 @@ async fn a_server_that_was_gone_for_three_seconds_gets_the_film_from_where_it_st
     assert!(second.first <= first.len + film.gop(), "skipped over {} pictures", second.first - first.len);
     // The clock went on from the place, not from the wall.
     assert!(resumed < stood + 3_000, "{stood} {resumed}");
-    assert!(back < Duration::from_secs(12), "{back:?}");
+    assert!(back < Duration::from_secs(20), "{back:?}");
 
     let phases: Vec<_> = book.phases("film").into_iter().map(|(from, to, _)| (from, to)).collect();
     let story = [
@@ -79,7 +79,7 @@ async fn a_server_that_was_gone_for_three_seconds_gets_the_film_from_where_it_st
         assert_ne!(pair[0].1, pair[1].1, "{legs:#?}");
     }
     let retries: Vec<_> = legs.iter().filter(|leg| leg.1 == LegPhase::Waiting).collect();
-    assert!(retries.iter().all(|leg| leg.4.is_some_and(|ms| ms <= 8_000)), "{retries:#?}");
+    assert!(retries.iter().all(|leg| leg.4.is_some_and(|ms| ms <= 13_500)), "{retries:#?}");
     assert!(retries[1..].iter().all(|leg| leg.2 == Some(Reason::Unreachable)), "{retries:#?}");
     book.audit();
 }
