@@ -33,6 +33,30 @@ pub(crate) fn unacknowledged(socket: &impl AsRawFd) -> io::Result<u64> {
     if done == -1 { Err(io::Error::last_os_error()) } else { Ok(u64::try_from(bytes).unwrap_or(0)) }
 }
 
+/// What the host lacks, with the remedy, if that is why a call failed.
+pub(crate) fn lack(error: &io::Error) -> Option<&'static str> {
+    match error.raw_os_error()? {
+        libc::EMFILE => Some(
+            "this process has no file descriptor left; raise its limit (`ulimit -n`, systemd's LimitNOFILE)",
+        ),
+        libc::ENFILE => Some("the system has no file descriptor left; raise fs.file-max"),
+        libc::ENOMEM | libc::ENOBUFS => {
+            Some("the system has no memory left for it; stop streams or add memory")
+        }
+        _ => None,
+    }
+}
+
+/// What the host lacks, with the remedy, when a thread could not be started.
+pub(crate) fn lack_of_threads(error: &io::Error) -> Option<&'static str> {
+    match error.raw_os_error()? {
+        libc::EAGAIN => Some(
+            "this process may start no further thread; raise its limit (`ulimit -u`, systemd's TasksMax)",
+        ),
+        _ => lack(error),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::{

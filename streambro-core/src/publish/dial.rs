@@ -15,7 +15,10 @@ use tokio::{
 };
 
 use super::{Link, Resolver, link::Counted};
-use crate::spec::{Destination, DestinationPolicy, Times};
+use crate::{
+    spec::{Destination, DestinationPolicy, Times},
+    sys,
+};
 
 /// How long one address may take before the next is tried beside it (RFC 8305, 5).
 const NEXT_ADDRESS: Duration = Duration::from_millis(250);
@@ -38,6 +41,9 @@ pub(crate) enum DialError {
     /// No address answered.
     #[error("no connection to {0}: {1}")]
     Unreachable(String, io::Error),
+    /// The host lacks what a connection needs.
+    #[error("no connection to {0}: {1}: {2}")]
+    Host(String, io::Error, &'static str),
     /// Resolution and TCP took too long.
     #[error("no connection within {} s", .0.as_secs())]
     Late(Duration),
@@ -105,7 +111,13 @@ impl Dialer {
         })?;
         let (host, port) = (destination.url.host(), destination.url.port());
         let tcp = timeout_at(deadline, self.race(&addresses, port)).await;
-        let unreachable = |error| DialError::Unreachable(format!("{host} port {port}"), error);
+        let unreachable = |error| {
+            let place = format!("{host} port {port}");
+            match sys::lack(&error) {
+                Some(lack) => DialError::Host(place, error, lack),
+                None => DialError::Unreachable(place, error),
+            }
+        };
         let tcp = tcp.map_err(|_| DialError::Late(bound))?.map_err(unreachable)?;
         let counted = Counted::new(tcp);
         #[cfg(feature = "tls")]
@@ -130,7 +142,11 @@ impl Dialer {
     async fn resolve(&self, destination: &Destination) -> Result<Vec<IpAddr>, DialError> {
         let host = destination.url.host();
         let unresolved = |why: String| DialError::Unresolved(host.to_owned(), why);
-        let found = self.resolver.resolve(host).await.map_err(|error| unresolved(error.to_string()))?;
+        let found =
+            self.resolver.resolve(host).await.map_err(|error| match sys::lack_of_threads(&error) {
+                Some(lack) => DialError::Host(host.to_owned(), error, lack),
+                None => unresolved(error.to_string()),
+            })?;
         if found.is_empty() {
             return Err(unresolved("it has no address".to_owned()));
         }

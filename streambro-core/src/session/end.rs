@@ -47,6 +47,7 @@ impl From<DialError> for LegEnd {
         let reason = match error {
             DialError::Unresolved(..) => Reason::Unresolved,
             DialError::NotAllowed(_) => Reason::NotAllowed,
+            DialError::Host(..) => Reason::Host,
             DialError::Unreachable(..) | DialError::Late(_) => Reason::Unreachable,
             #[cfg(feature = "tls")]
             DialError::Tls(_) => Reason::TlsFailed,

@@ -130,6 +130,8 @@ reasons! {
          ended.";
     /// So many attempts failed in the time that the stream's `Retry` allows.
     RetriesExhausted = "retries_exhausted", "Mend what the detail says, which has the last attempt's words, and start it again, or allow more with `Retry`.";
+    /// The host lacks something: file descriptors, threads or memory.
+    Host = "host", "Do what the detail says; tried again.";
     /// Media lags or some destinations are not on the air.
     Behind = "behind",
         "Look at the legs in the stream's status: a line slower than the file's bitrate needs a smaller file. Catches up \

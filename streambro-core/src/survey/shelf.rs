@@ -18,6 +18,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind},
     media::{cursor, error::MediaError, index::Index, program::Program},
+    sys,
 };
 
 /// Surveys under way at once. Each holds a thread for as long as its file system takes.
@@ -116,7 +117,10 @@ impl Shelf {
                     let _ = reply.send(job(&shelf, &path));
                     drop(place);
                 })
-                .map_err(|error| Error::new(ErrorKind::Host, "thread", error.to_string()))?;
+                .map_err(|error| {
+                    let remedy = sys::lack_of_threads(&error).unwrap_or("no thread could be started");
+                    Error::new(ErrorKind::Host, "thread", format!("{error}: {remedy}"))
+                })?;
             let gone = |_| Error::new(ErrorKind::SourceInvalid, &name, "the survey died; please report it");
             answer.await.map_err(gone)?
         };
@@ -173,6 +177,11 @@ impl Shelf {
 /// Opens a file, with an error about `name`.
 pub(super) fn open_source(root: Option<&Root>, path: &Path, name: &str) -> Result<File, Error> {
     open(root, path).map_err(|error| {
+        if let OpenError::Io(io) = &error
+            && let Some(remedy) = sys::lack(io)
+        {
+            return Error::new(ErrorKind::Host, name, format!("{io}: {remedy}"));
+        }
         let kind = match &error {
             OpenError::Outside => ErrorKind::NotAllowed,
             OpenError::NotAFile(_) | OpenError::Empty => ErrorKind::SourceInvalid,
