@@ -10,6 +10,7 @@ use streambro_tests::proxy::{Flow, Proxy};
 use streambro_tests::{mem, process};
 
 use super::rig::{self, MIB, SOON, ms};
+use super::step;
 
 /// The clip: 4 Mb/s, and what its packets come to a second: 30 pictures, 48,000 / 1,024 audio frames.
 const KBITS: u32 = 4_000;
@@ -87,6 +88,7 @@ impl Scene {
         let counted = rig::assert_unbroken(&recordings[0], &self.clip).await;
         println!("{counted:?}");
         assert!(counted.video > 100 && counted.audio > 100, "{counted:?}");
+        step::assert_in_step(&recordings[0], &self.clip).await;
     }
 }
 
