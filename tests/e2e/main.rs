@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod faults;
+#[cfg(test)]
+mod host;
 mod inputs;
 mod matrix;
 #[cfg(test)]

@@ -13,14 +13,14 @@ const MARK: &str = "STREAMBRO_TEST_SERVERS";
 
 /// Servers in another process. Dropped, they are gone.
 #[derive(Debug)]
-pub(super) struct Apart {
+pub(crate) struct Apart {
     /// In the order of the attacks.
-    pub(super) addresses: Vec<SocketAddr>,
+    pub(crate) addresses: Vec<SocketAddr>,
     _server: Guard,
 }
 
 /// In the other process: serves until it is killed. In the test's own: returns at once.
-pub(super) fn serve(attacks: &[(Attack, Stage)]) {
+pub(crate) fn serve(attacks: &[(Attack, Stage)]) {
     let Some(file) = std::env::var_os(MARK) else { return };
     // A thread each: a storm lets nobody else on its own have a turn.
     let (tell, told) = std::sync::mpsc::channel();
@@ -49,7 +49,7 @@ pub(super) fn serve(attacks: &[(Attack, Stage)]) {
 
 impl Apart {
     /// Starts the test `name` once more, which must call [`serve`] first.
-    pub(super) async fn start(name: &str, attacks: &[(Attack, Stage)]) -> Self {
+    pub(crate) async fn start(name: &str, attacks: &[(Attack, Stage)]) -> Self {
         let name = name.split_once("::").map_or(name, |(_, path)| path);
         let dir = streambro_tests::scratch();
         let file = dir.path().join("addresses");

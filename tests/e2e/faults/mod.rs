@@ -1,6 +1,6 @@
 //! What networks, servers, names and disks do to a stream, and what becomes of it.
 
-mod apart;
+pub(crate) mod apart;
 mod beside;
 mod cut;
 mod descriptors;
