@@ -31,7 +31,7 @@ pub struct Times {
     /// The delay after a refusal that only a human can mend, such as a wrong key. As long after a drop, a refusal of the
     /// key that worked is put down to the old connection, which the server still holds.
     pub backoff_refused: Duration,
-    /// A connection that was live this long starts the backoff afresh.
+    /// A connection that was live this long starts the backoff afresh, and a sixth of it makes up for one failure.
     pub backoff_reset: Duration,
     /// Time stamps restart, by a planned reconnect at a joint, before they reach 2^31 ms (24.8 days): FLV's are signed.
     pub rotate_at_joint: Duration,

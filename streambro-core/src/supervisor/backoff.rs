@@ -8,6 +8,9 @@ use crate::spec::Times;
 /// in the first minute, three times to six at most.
 const GROWTH: u32 = 3;
 
+/// Failures beyond this make no delay longer.
+const MOST_FAILURES: u32 = 6;
+
 /// Growing delays with jitter.
 #[derive(Clone, Debug)]
 pub(super) struct Backoff {
@@ -30,13 +33,16 @@ impl Backoff {
             let grown = times.backoff_first.saturating_mul(GROWTH.saturating_pow(self.failures));
             grown.min(times.backoff_max)
         };
-        self.failures = self.failures.saturating_add(1);
+        self.failures = (self.failures + 1).min(MOST_FAILURES);
         full.mul_f64(0.5 + 0.5 * self.draw())
     }
 
-    /// Forgets the failures: a connection was healthy for long.
-    pub(super) fn reset(&mut self) {
-        self.failures = 0;
+    /// Forgets failures for a connection that was live for so long: all of them after `backoff_reset`, its share of
+    /// them before. A line that drops twice an hour for ever is no reason to stay away for a minute each time.
+    pub(super) fn forgive(&mut self, lived: Duration, times: &Times) {
+        let each = (times.backoff_reset / MOST_FAILURES).as_millis().max(1);
+        let forgiven = u32::try_from(lived.as_millis() / each).unwrap_or(u32::MAX);
+        self.failures = self.failures.saturating_sub(forgiven);
     }
 
     /// The next number from 0 to 1 (splitmix64).
@@ -57,12 +63,27 @@ mod tests {
     fn delays_grow_up_to_a_minute_with_half_of_each_by_chance() {
         let (mut backoff, times) = (Backoff::new(7), Times::default());
         for exponent in 0..40 {
-            let full = Duration::from_millis(500 * 3_u64.pow(exponent.min(7))).min(Duration::from_secs(60));
+            let full = Duration::from_millis(500 * 3_u64.pow(exponent.min(6))).min(Duration::from_secs(60));
             let delay = backoff.next(false, &times);
             assert!(delay >= full / 2 && delay <= full, "{exponent}: {delay:?} of {full:?}");
         }
-        backoff.reset();
+        backoff.forgive(times.backoff_reset, &times);
         assert!(backoff.next(false, &times) <= times.backoff_first);
+    }
+
+    #[test]
+    fn ten_minutes_on_the_air_make_up_for_one_failure() {
+        let (mut backoff, times) = (Backoff::new(7), Times::default());
+        for _ in 0..1_000 {
+            backoff.forgive(Duration::from_secs(600), &times);
+            assert!(backoff.next(false, &times) <= times.backoff_first);
+        }
+        // Less does not: it comes and goes.
+        for _ in 0..6 {
+            backoff.forgive(Duration::from_secs(599), &times);
+            backoff.next(false, &times);
+        }
+        assert!(backoff.next(false, &times) >= times.backoff_max / 2);
     }
 
     #[test]

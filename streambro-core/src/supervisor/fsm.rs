@@ -171,9 +171,11 @@ impl Fsm {
         if lived.is_some() {
             state.lost_at = Some(at);
         }
-        if lived.is_some_and(|lived| lived >= self.times.backoff_reset) {
-            state.backoff.reset();
-            state.budget.reset();
+        if let Some(lived) = lived {
+            state.backoff.forgive(lived, &self.times);
+            if lived >= self.times.backoff_reset {
+                state.budget.reset();
+            }
         }
         (state.reason, state.detail) = (Some(end.reason), end.detail.clone());
         if self.stopping.is_some() {

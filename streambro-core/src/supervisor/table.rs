@@ -7,7 +7,7 @@ use crate::status::{LegPhase, Phase};
 /// What a stream is follows from its legs, and from whether it is still wanted: once it is [`Phase::Stopping`] there is
 /// one way left, and after [`Phase::Ended`] none.
 #[rustfmt::skip]
-const STREAM: &[(Phase, Phase)] = &[
+pub(super) const STREAM: &[(Phase, Phase)] = &[
     (Phase::Preparing, Phase::Starting),
     // Stopped before it began.
     (Phase::Preparing, Phase::Ended),
@@ -35,7 +35,7 @@ const STREAM: &[(Phase, Phase)] = &[
 
 /// A leg's ways.
 #[rustfmt::skip]
-const LEG: &[(LegPhase, LegPhase)] = &[
+pub(super) const LEG: &[(LegPhase, LegPhase)] = &[
     (LegPhase::Waiting, LegPhase::Connecting),
     // Stopped between two attempts.
     (LegPhase::Waiting, LegPhase::Ended),
@@ -62,6 +62,3 @@ pub(super) fn stream_may(from: Phase, to: Phase) -> bool {
 pub(super) fn leg_may(from: LegPhase, to: LegPhase) -> bool {
     LEG.contains(&(from, to))
 }
-
-#[cfg(test)]
-pub(super) const ALL: (&[(Phase, Phase)], &[(LegPhase, LegPhase)]) = (STREAM, LEG);

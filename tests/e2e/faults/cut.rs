@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use streambro_core::{LegPhase, Phase, Reason, Times};
+use streambro_core::{LegPhase, Phase, Reason, Retry, Times};
 use streambro_tests::hostile::{Attack, Hostile, Stage};
 use streambro_tests::nginx::Nginx;
 use streambro_tests::proxy::{Flow, Proxy};
@@ -85,6 +85,27 @@ async fn failures_in_a_row_are_retried_later_and_later_and_not_by_all_at_once() 
         let back = tokio::time::timeout(SOON, manager.wait_for(name, Phase::Live)).await;
         back.expect("it comes back by itself").unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_stream_out_of_retries_ends_says_so_and_gives_its_place_back() {
+    let clip = streambro_tests::demo_clip();
+    let closed = format!("rtmp://127.0.0.1:{}/live", streambro_tests::net::free_port());
+    let builder = streambro_core::StreamManager::builder().max_streams(1).times(quick());
+    let manager = builder.build().await.unwrap();
+    for attempts in [1, 4] {
+        let retry = Retry::budget(attempts, Duration::from_secs(60));
+        let spec = rig::forever("budget", &clip, &closed).retry(retry);
+        let stream = manager.start(spec).await.unwrap();
+        let ended = tokio::time::timeout(SOON, stream.ended()).await.expect("it ends");
+        assert_eq!((ended.phase, ended.reason), (Phase::Ended, Some(Reason::RetriesExhausted)), "{ended:?}");
+        assert_eq!(ended.legs[0].attempts, u64::from(attempts));
+        // With what went wrong the last time.
+        assert!(ended.detail.contains("no connection to 127.0.0.1"), "{ended:?}");
+    }
+    let good = Hostile::start(Attack::Nothing, Stage::Published).await;
+    let stream = manager.start(rig::forever("next", &clip, &good.url())).await.unwrap();
+    rig::in_phase(&stream, Phase::Live, SOON).await;
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ pub(super) async fn assert_in_step(recording: &Path, clip: &Path) {
     let mut worst = 0.0_f64;
     for sound in &audio {
         let after = video.partition_point(|picture| picture.here < sound.here);
-        let Some(picture) = video.get(after).or(video.last()) else { continue };
+        let Some(picture) = video.get(after).or_else(|| video.last()) else { continue };
         // Near a joint the neighbours are of two laps: a lap apart in the source.
         if (picture.there - sound.there).abs() > lap / 2.0 || (picture.here - sound.here).abs() > 500.0 {
             continue;

@@ -41,7 +41,7 @@ async fn starts_and_stops_leave_no_descriptor_thread_task_child_or_memory() {
         batch(&urls, done).await;
         done += BATCH;
         if done >= warm_up {
-            at_first.get_or_insert((done, mem::own().anonymous));
+            at_first.get_or_insert_with(|| (done, mem::own().anonymous));
         }
         if told.elapsed() > Duration::from_secs(10) {
             told = Instant::now();
@@ -84,7 +84,7 @@ async fn batch(urls: &[String], number: u64) {
     }
     while events.try_next().is_some() {}
     // Every other one is just dropped.
-    if number / BATCH % 2 == 0 {
+    if (number / BATCH).is_multiple_of(2) {
         manager.shutdown(SOON).await;
     }
 }
