@@ -10,7 +10,8 @@ pub struct Times {
     pub connect: Duration,
     /// TLS and RTMP together, until publishing is accepted.
     pub handshake: Duration,
-    /// Without a byte accepted by the peer, a connection that has something to send is stalled.
+    /// Without a byte accepted by the peer, a connection that has something to send is stalled; with less than a tenth
+    /// of the media's rate as well, when the socket was full all the time.
     pub no_progress: Duration,
     /// Unacknowledged data older than this ends the connection (TCP_USER_TIMEOUT).
     pub tcp_user: Duration,

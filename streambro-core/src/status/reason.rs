@@ -102,7 +102,7 @@ reasons! {
     /// The connection closed when publishing was asked for, or within a second of it: usually a wrong key.
     RejectedEarly = "rejected_early",
         "Check the key, and that the platform expects a broadcast now. Then `replace` the stream. Tried again slowly.";
-    /// The peer accepted no byte for 15 s.
+    /// The peer accepted no byte for 15 s, or less than a tenth of the media for 30 s.
     Stalled = "stalled",
         "If it comes again, the line is too slow or loses packets: check the upload rate against the file's bitrate. \
          Connects again at the same place in the film.";

@@ -13,3 +13,4 @@ mod rig;
 mod slow;
 mod stall;
 mod step;
+mod trickle;
