@@ -415,6 +415,8 @@ impl Supervisor {
             signal = self.road.signals.next() => Input::Signal(signal.leg, signal.kind),
             Some(ended) = self.attempts.join_next() => match ended {
                 Ok((leg, end)) => Input::Ended(leg, end),
+                // Only a runtime that ends cancels a leg. It drops this task next, which says so.
+                Err(error) if error.is_cancelled() => pending().await,
                 Err(_) => Input::Stop(Reason::Internal),
             },
             leg = timer => Input::Due(leg),
