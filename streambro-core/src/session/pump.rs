@@ -277,7 +277,8 @@ impl Pump {
             health.measured = (now, self.sent_until);
             let taken = self.sent_until.saturating_sub(from);
             if u128::from(taken * LEAST_SPEED) < (now - since).as_millis() {
-                let detail = format!("the peer took {taken} ms of media in {} s", (now - since).as_secs());
+                let seconds = (now - since).as_secs();
+                let detail = format!("the peer took {taken} ms of media in {seconds} s, less than a tenth");
                 return Err(LegEnd::new(Reason::Stalled, detail));
             }
         }

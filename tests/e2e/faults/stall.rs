@@ -137,20 +137,3 @@ async fn a_server_that_hears_nothing_any_more_hangs_up_and_is_published_to_again
     rig::in_phase(&stream, Phase::Live, SOON).await;
     assert_eq!(rig::leg(&stream).reconnects, 1);
 }
-
-#[tokio::test]
-async fn a_peer_that_takes_a_twelfth_of_the_rate_is_given_up_though_bytes_move() {
-    let nginx = Nginx::start().await;
-    let proxy = Proxy::start(([127, 0, 0, 1], nginx.port()).into()).await;
-    let clip = rig::clip(4_000).await;
-    let manager = rig::manager(rig::times(|times| times.no_progress = ms(7_000))).await;
-    let mut events = manager.subscribe(64);
-    let stream = manager.start(rig::forever("trickle", &clip, &proxy.rtmp_url("live"))).await;
-    let stream = stream.expect("the clip can be played");
-    rig::in_phase(&stream, Phase::Live, SOON).await;
-    proxy.set_flow(Flow::Rate(4_000_000 / 8 / 12));
-    // What the kernels and the proxy hold fills up first.
-    let end = rig::next_end(&mut events, 3 * SOON).await;
-    assert_eq!(end.reason, Some(Reason::Stalled), "{end:?}");
-    assert!(end.detail.contains("of media in 14 s"), "{end:?}");
-}
