@@ -406,12 +406,14 @@ impl Supervisor {
                 None => pending().await,
             }
         };
+        let wanted = async {
+            let wanted = self.wanted.wait_for(Option::is_some).await;
+            wanted.ok().and_then(|wanted| *wanted).unwrap_or(Reason::Stopped)
+        };
         // In this order: what a leg reported happened before its end.
         tokio::select! {
             biased;
-            wanted = self.wanted.wait_for(Option::is_some), if !stopping => {
-                Input::Stop(wanted.ok().and_then(|wanted| *wanted).unwrap_or(Reason::Stopped))
-            }
+            wanted = wanted, if !stopping => Input::Stop(wanted),
             signal = self.road.signals.next() => Input::Signal(signal.leg, signal.kind),
             Some(ended) = self.attempts.join_next() => match ended {
                 Ok((leg, end)) => Input::Ended(leg, end),
