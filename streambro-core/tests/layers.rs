@@ -12,7 +12,7 @@ use std::{
 const LAYERS: &[&[&str]] = &[
     &["error", "secret", "clock", "sys"],
     &["media", "spec", "status"],
-    &["rtmp", "event", "journal", "limits"],
+    &["rtmp", "event", "journal", "limits", "monitor"],
     &["survey"],
     &["plan"],
     &["source", "publish"],
@@ -31,6 +31,10 @@ const PURE: &[&str] = &[
     "supervisor/table.rs",
     "media/timeline.rs",
     "rtmp/",
+    "monitor/text.rs",
+    "monitor/cgroup.rs",
+    "monitor/meter.rs",
+    "monitor/alarm.rs",
 ];
 
 const WORLD: &[&str] = &[
