@@ -71,7 +71,7 @@ pub use manager::{Builder, Stream, StreamManager, UserScope};
 pub use media::error::Unsupported;
 pub use media::packet::Track;
 pub use media::probe::{AudioInfo, Container, MediaInfo, VideoInfo};
-pub use monitor::{Host, ProcessSample};
+pub use monitor::{AlertAction, Alerts, Host, ProcessSample};
 pub use plan::{Capacity, Cost, Explanation, Finding, FindingKind, Plan, Room, Severity, Share, Verdict};
 pub use publish::Resolver;
 pub use secret::Secret;
@@ -81,5 +81,5 @@ pub use spec::{
 };
 #[doc(hidden)]
 pub use spec::{IngestUrl, Times, UrlError};
-pub use status::{Lateness, LegPhase, LegStatus, Phase, Reason, StreamStatus};
+pub use status::{Lateness, LegPhase, LegStatus, Phase, Reason, Resource, StreamStatus, Usage};
 pub use survey::{Probe, probe};

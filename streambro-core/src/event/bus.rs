@@ -28,6 +28,15 @@ struct Reader {
 impl Bus {
     /// Tells every subscriber who wants it what happened to `stream`, which is `user`'s.
     pub(crate) fn emit(&self, stream: &StreamId, user: Option<&str>, kind: EventKind) {
+        self.number(Some(stream), user, kind);
+    }
+
+    /// Tells every subscriber who wants all what happened to the process.
+    pub(crate) fn announce(&self, kind: EventKind) {
+        self.number(None, None, kind);
+    }
+
+    fn number(&self, stream: Option<&StreamId>, user: Option<&str>, kind: EventKind) {
         let mut sources = self.sources();
         let seq = sources.next_seq;
         sources.next_seq += 1;
@@ -35,7 +44,7 @@ impl Bus {
             return;
         }
         let unix_ms = clock::unix_ms();
-        let event = Event { seq, unix_ms, stream: Some(stream.clone()), user: user.map(str::to_owned), kind };
+        let event = Event { seq, unix_ms, stream: stream.cloned(), user: user.map(str::to_owned), kind };
         // Pushed under the lock, so that every ring has the order of the numbers.
         sources.readers.retain(|reader| match reader.ring.upgrade() {
             Some(ring) => {

@@ -30,8 +30,8 @@ impl EventFilter {
         self
     }
 
-    pub(super) fn lets_through(&self, stream: &StreamId, user: Option<&str>) -> bool {
-        self.stream.as_ref().is_none_or(|wanted| wanted == stream)
+    pub(super) fn lets_through(&self, stream: Option<&StreamId>, user: Option<&str>) -> bool {
+        self.stream.as_ref().is_none_or(|wanted| stream == Some(wanted))
             && self.user.as_deref().is_none_or(|wanted| user == Some(wanted))
     }
 }

@@ -17,7 +17,7 @@ pub use subscription::Subscription;
 
 use crate::{
     spec::StreamId,
-    status::{LegPhase, Phase, Reason},
+    status::{LegPhase, Phase, Reason, Resource},
 };
 
 /// Something that happened.
@@ -29,7 +29,7 @@ pub struct Event {
     pub seq: u64,
     /// When, in milliseconds since 1970.
     pub unix_ms: u64,
-    /// Which stream; `None` for `Missed`.
+    /// Which stream; `None` for what concerns none: `Missed`, and alerts about the process.
     pub stream: Option<StreamId>,
     /// Whose stream it is, if it was given a user.
     pub user: Option<String>,
@@ -65,6 +65,18 @@ pub enum EventKind {
         detail: String,
         /// When the next attempt is, in milliseconds from now.
         retry_in_ms: Option<u64>,
+    },
+    /// Something uses too much, or no longer does. One event at the begin and one at the end; the end of a stream ends
+    /// its alerts without another word.
+    Alert {
+        /// What of.
+        what: Resource,
+        /// How much: percent of one core, or bytes.
+        value: f64,
+        /// What is allowed, in the same unit.
+        threshold: f64,
+        /// Whether it begins; else it has ended.
+        began: bool,
     },
     /// The reader was slow: the oldest events are lost. Comes before the oldest that is left, with the number of the
     /// last one lost.

@@ -4,12 +4,13 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::verbs::StreamManager;
+use super::{monitor, verbs::StreamManager};
 use crate::{
     error::{Error, ErrorKind, Result},
     event::Bus,
     journal::{Books, Keep},
     limits::{Admission, Ledger, Limits},
+    monitor::Alerts,
     publish::{Dialer, Gate, Resolver, SystemResolver},
     source::Disks,
     spec::{DestinationPolicy, Times},
@@ -28,6 +29,7 @@ pub struct Builder {
     admission: Admission,
     reserve: u64,
     media_root: Option<PathBuf>,
+    monitor: monitor::Settings,
     policy: DestinationPolicy,
     resolver: Arc<dyn Resolver>,
     times: Times,
@@ -41,6 +43,7 @@ impl Default for Builder {
             admission: Admission::default(),
             reserve: RESERVE,
             media_root: None,
+            monitor: monitor::Settings::default(),
             policy: DestinationPolicy::Any,
             resolver: Arc::new(SystemResolver::default()),
             times: Times::default(),
@@ -92,7 +95,7 @@ impl Builder {
     /// Starts no more streams when the whole process, your own part of it included, has this much resident memory, in
     /// bytes. Default: unlimited.
     ///
-    /// It is measured at each start; streams that run go on.
+    /// It is measured at each start and each sample; streams that run go on. From 90 % of it on there is an alert.
     pub fn max_process_memory(mut self, bytes: u64) -> Self {
         self.limits.process_bytes = Some(bytes);
         self
@@ -128,6 +131,20 @@ impl Builder {
     /// Chooses where streams may go. Default: anywhere.
     pub fn destinations(mut self, policy: DestinationPolicy) -> Self {
         self.policy = policy;
+        self
+    }
+
+    /// Measures what streams use this often. Default: every 30 s; zero never.
+    ///
+    /// The first sample is taken that long after the first stream has started; without streams nothing is measured.
+    pub fn monitor_every(mut self, interval: Duration) -> Self {
+        self.monitor.every = interval;
+        self
+    }
+
+    /// Chooses from when on a stream uses too much, and what to do then. Default: warn above 80 % of a core or 500 MB.
+    pub fn alerts(mut self, alerts: Alerts) -> Self {
+        self.monitor.alerts = alerts;
         self
     }
 
@@ -186,7 +203,9 @@ impl Builder {
             times: self.times,
             epoch: Instant::now(),
         };
+        let monitor = monitor::Settings { max_process_memory: self.limits.process_bytes, ..self.monitor };
         let ledger = Ledger::new(self.limits, self.admission);
-        Ok(StreamManager::new(Shelf::new(root), ledger, self.reserve, self.policy, services))
+        let shelf = Shelf::new(root);
+        Ok(StreamManager::new(shelf, ledger, self.reserve, self.policy, services, monitor))
     }
 }

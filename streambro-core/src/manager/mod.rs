@@ -2,6 +2,7 @@
 
 mod builder;
 mod host;
+mod monitor;
 mod outlook;
 mod place;
 mod registry;

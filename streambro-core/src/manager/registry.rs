@@ -18,6 +18,8 @@ pub(super) struct Registry {
     pub(super) streams: BTreeMap<StreamId, Entry>,
     /// Whether it takes no more.
     pub(super) closed: bool,
+    /// Measures while there are streams.
+    pub(super) monitor: Option<AbortHandle>,
     keep: Duration,
 }
 
@@ -31,7 +33,7 @@ pub(super) struct Entry {
 impl Registry {
     /// An empty registry that knows streams for `keep` after their end.
     pub(super) fn new(keep: Duration) -> Self {
-        Self { streams: BTreeMap::new(), closed: false, keep }
+        Self { streams: BTreeMap::new(), closed: false, monitor: None, keep }
     }
 
     /// The stream of this name that runs or is still known.

@@ -8,12 +8,14 @@ use std::{
 
 use tokio::{
     runtime::Handle,
-    task::JoinHandle,
+    sync::watch,
+    task::{AbortHandle, JoinHandle},
     time::{Instant, timeout, timeout_at},
 };
 
 use super::{
     builder::Builder,
+    monitor::{Monitor, Settings},
     registry::{Entry, Registry, forget_ended},
     stream::Stream,
     user::{Caller, UserScope},
@@ -40,6 +42,7 @@ pub(super) struct Inner {
     pub(super) reserve: u64,
     pub(super) policy: DestinationPolicy,
     pub(super) services: Arc<Services>,
+    pub(super) monitor: Monitor,
     registry: Arc<Mutex<Registry>>,
     runtime: Handle,
     /// What forgets streams that have ended.
@@ -58,6 +61,7 @@ impl StreamManager {
         reserve: u64,
         policy: DestinationPolicy,
         services: Services,
+        monitor: Settings,
     ) -> Self {
         let registry = Arc::new(Mutex::new(Registry::new(services.books.keep.ended)));
         let runtime = Handle::current();
@@ -68,6 +72,7 @@ impl StreamManager {
             reserve,
             policy,
             services: Arc::new(services),
+            monitor: Monitor::new(monitor),
             registry,
             forgetting: Mutex::new(Some(runtime.spawn(forgetting))),
             runtime,
@@ -256,6 +261,10 @@ impl StreamManager {
                 self.abort(run);
             }
         }
+        let monitor = self.registry().monitor.take();
+        if let Some(task) = monitor {
+            task.abort();
+        }
         let forgetting = self.0.forgetting.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(task) = forgetting {
             task.abort();
@@ -326,6 +335,10 @@ impl StreamManager {
         run.show_waiting(&self.0.services);
         let work = supervisor::run(Arc::clone(run), opened, Arc::clone(&self.0.services));
         entry.task = Some(self.0.runtime.spawn(work).abort_handle());
+        if registry.monitor.as_ref().is_none_or(AbortHandle::is_finished) {
+            let measure = self.0.monitor.task(&self.0);
+            registry.monitor = measure.map(|task| self.0.runtime.spawn(task).abort_handle());
+        }
         Ok(())
     }
 
@@ -337,6 +350,21 @@ impl StreamManager {
         if let Some(task) = entry.and_then(|entry| entry.task.take()) {
             task.abort();
         }
+    }
+
+    /// Every run that has not ended.
+    pub(super) fn running(&self) -> Vec<Arc<Run>> {
+        self.registry().known().filter(|run| run.ended_at().is_none()).cloned().collect()
+    }
+
+    /// One stream whose end is worth waiting for. Without any the monitor goes, and the next start brings another.
+    pub(super) fn watch_one_or_leave(&self) -> Option<watch::Receiver<Phase>> {
+        let mut registry = self.registry();
+        let running = registry.known().map(|run| run.phase()).find(|phase| *phase.borrow() != Phase::Ended);
+        if running.is_none() {
+            registry.monitor = None;
+        }
+        running
     }
 
     pub(super) fn find(&self, caller: Caller<'_>, id: &str) -> Result<Arc<Run>> {
@@ -381,6 +409,9 @@ impl Drop for Inner {
             if let Some(task) = &entry.task {
                 task.abort();
             }
+        }
+        if let Some(monitor) = &registry.monitor {
+            monitor.abort();
         }
         self.services.bus.close();
     }

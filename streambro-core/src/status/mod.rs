@@ -2,12 +2,14 @@
 
 mod lateness;
 mod reason;
+mod usage;
 
 use serde::Serialize;
 
 pub use lateness::Lateness;
 pub(crate) use lateness::LatenessCounter;
 pub use reason::Reason;
+pub use usage::{Resource, Usage};
 
 use crate::spec::StreamId;
 
@@ -123,6 +125,8 @@ pub struct StreamStatus {
     pub bytes: u64,
     /// When it started, in milliseconds since 1970.
     pub started_unix_ms: u64,
+    /// What it used over the monitor's last interval; `None` before the first, after its end and without a monitor.
+    pub usage: Option<Usage>,
     /// Its destinations in the order of the spec.
     pub legs: Vec<LegStatus>,
 }

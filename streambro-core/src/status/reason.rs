@@ -136,6 +136,9 @@ reasons! {
     Behind = "behind",
         "Look at the legs in the stream's status: a line slower than the file's bitrate needs a smaller file. Catches up \
          by itself where the line allows it.";
+    /// It used more processor time or memory than the alerts allow, and the manager was told to restart or to stop it
+    /// then.
+    OverLimit = "over_limit", "Look for what it shares the machine with, or raise the limits with `alerts`.";
     /// A limit of the manager is in the way; the detail says which.
     LimitReached = "limit_reached", "Wait for a place, stop another stream, or raise the limit.";
     /// A bug in streambro: a task died.

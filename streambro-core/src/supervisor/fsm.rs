@@ -20,6 +20,8 @@ pub(super) enum Input {
     Ended(usize, LegEnd),
     /// A leg's delay is over.
     Due(usize),
+    /// Somebody wants its connections made anew.
+    Renew,
     /// Somebody wants it to end.
     Stop(Reason),
 }
@@ -33,6 +35,8 @@ pub(super) enum Effect {
     Wait(usize, Duration),
     /// Let all legs say goodbye.
     HangUp,
+    /// Let the connections that there are say goodbye, and end with `OverLimit`.
+    Renew,
     /// Tell that a leg has changed.
     Leg(usize),
     /// Tell that the stream has changed from this phase.
@@ -123,6 +127,8 @@ impl Fsm {
             Input::Due(leg) => self.dial(leg, &mut effects),
             Input::Signal(leg, kind) => self.signal(leg, kind, at, &mut effects),
             Input::Ended(leg, end) => self.ended(leg, end, at, &mut effects),
+            Input::Renew if self.stopping.is_none() => effects.push(Effect::Renew),
+            Input::Renew => {}
             Input::Stop(reason) => self.stop(reason, String::new(), &mut effects),
         }
         self.derive(&mut effects);
@@ -314,7 +320,7 @@ fn fate(reason: Reason) -> Fate {
     match reason {
         Reason::Finished | Reason::Stopped | Reason::ShutDown => Fate::Over,
         Reason::SourceTruncated | Reason::SourceInvalid => Fate::StreamOver,
-        Reason::Rotated | Reason::ReconnectRequested => Fate::Again(Pace::AtOnce),
+        Reason::Rotated | Reason::ReconnectRequested | Reason::OverLimit => Fate::Again(Pace::AtOnce),
         Reason::BadKey
         | Reason::AuthRequired
         | Reason::BadApp

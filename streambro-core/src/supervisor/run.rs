@@ -8,7 +8,7 @@ use std::{
 };
 
 use tokio::{
-    sync::watch,
+    sync::{Notify, watch},
     task::JoinSet,
     time::{Instant, sleep_until},
 };
@@ -20,6 +20,7 @@ use crate::{
     event::{Bus, EventKind},
     journal::{Books, Entry, Log, What},
     limits::Permit,
+    monitor::Gauge,
     publish::{Dialer, Gate},
     session::{Leg, LegCounters, LegEnd, Playhead, Road, Signals},
     source::Disks,
@@ -56,6 +57,9 @@ pub(crate) struct Run {
     pub id: StreamId,
     /// Where it is in its media.
     pub playhead: Arc<Playhead>,
+    /// What it uses.
+    pub gauge: Gauge,
+    renew: Notify,
     stop: watch::Sender<Option<Reason>>,
     phase: watch::Sender<Phase>,
     shown: Mutex<Shown>,
@@ -106,6 +110,8 @@ impl Run {
             spec,
             id,
             playhead: Arc::default(),
+            gauge: Gauge::default(),
+            renew: Notify::new(),
             stop: watch::Sender::new(None),
             phase: watch::Sender::new(Phase::Preparing),
             shown: Mutex::new(shown),
@@ -121,6 +127,16 @@ impl Run {
             wanted.get_or_insert(reason);
             first
         });
+    }
+
+    /// Wants its connections made anew, from the same place in the media.
+    pub(crate) fn renew(&self) {
+        self.renew.notify_one();
+    }
+
+    /// Bytes handed to all sockets so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.counters.iter().map(|counters| counters.bytes.load(Relaxed)).sum()
     }
 
     /// Where it is, to look at or to wait for.
@@ -262,6 +278,7 @@ impl Run {
             trimmed_frames,
             bytes: legs.iter().map(|leg| leg.bytes).sum(),
             started_unix_ms: self.started_unix_ms,
+            usage: self.gauge.usage().filter(|_| shown.ended_at.is_none()),
             legs,
         }
     }
@@ -416,11 +433,16 @@ impl Supervisor {
             wanted = wanted, if !stopping => Input::Stop(wanted),
             signal = self.road.signals.next() => Input::Signal(signal.leg, signal.kind),
             Some(ended) = self.attempts.join_next() => match ended {
+                // Nobody wants this stream to end: its connections are made anew.
+                Ok((leg, end)) if end.reason == Reason::Stopped && !stopping => {
+                    Input::Ended(leg, LegEnd::new(Reason::OverLimit, "it is restarted, as the alerts ask"))
+                }
                 Ok((leg, end)) => Input::Ended(leg, end),
                 // Only a runtime that ends cancels a leg. It drops this task next, which says so.
                 Err(error) if error.is_cancelled() => pending().await,
                 Err(_) => Input::Stop(Reason::Internal),
             },
+            () = self.run.renew.notified(), if !stopping => Input::Renew,
             leg = timer => Input::Due(leg),
         }
     }
@@ -454,6 +476,10 @@ impl Supervisor {
                 Effect::HangUp => {
                     self.hang_up.send_replace(true);
                     self.due.fill(None);
+                }
+                Effect::Renew => {
+                    self.hang_up.send_replace(true);
+                    self.hang_up = watch::Sender::new(false);
                 }
                 Effect::Leg(leg) => self.tell_leg(leg, now),
                 Effect::Phase(from) => self.tell_phase(from),

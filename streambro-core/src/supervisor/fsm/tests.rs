@@ -79,6 +79,19 @@ fn one_of_two_destinations_down_is_degraded_and_says_why() {
 }
 
 #[test]
+fn connections_made_anew_come_back_at_once_and_not_during_a_goodbye() {
+    let mut fsm = begun(1);
+    go_live(&mut fsm, 0);
+    assert_eq!(fsm.handle(Input::Renew, SECOND), [Effect::Renew]);
+    let effects = fsm.handle(Input::Ended(0, end(Reason::OverLimit)), SECOND);
+    assert_eq!(effects.first(), Some(&Effect::Wait(0, Duration::ZERO)));
+    assert_eq!((fsm.phase(), fsm.reason()), (Phase::Reconnecting, Some(Reason::OverLimit)));
+    fsm.handle(Input::Due(0), SECOND);
+    fsm.handle(Input::Stop(Reason::Stopped), SECOND);
+    assert_eq!(fsm.handle(Input::Renew, SECOND), []);
+}
+
+#[test]
 fn stop_during_backoff_ends_at_once() {
     let mut fsm = begun(1);
     fsm.handle(Input::Ended(0, end(Reason::Unreachable)), SECOND);

@@ -1,0 +1,85 @@
+//! What the monitor knows of one run. Goes with the run, so that nothing is left of streams that have ended.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::time::Instant;
+
+use super::{alarm::Alarm, alarm::Alerts, meter::Moved};
+use crate::status::{Resource, Usage};
+
+/// The figures of one run, written by the monitor and read by whoever asks.
+#[derive(Debug)]
+pub(crate) struct Gauge(Mutex<Reading>);
+
+#[derive(Debug)]
+struct Reading {
+    bytes: u64,
+    at: Instant,
+    usage: Option<Usage>,
+    cpu: Alarm,
+    memory: Alarm,
+}
+
+/// An alert that begins or ends.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Change {
+    /// What of.
+    pub what: Resource,
+    /// In the resource's unit.
+    pub value: f64,
+    /// What it is measured against.
+    pub threshold: f64,
+    /// Or ended.
+    pub began: bool,
+}
+
+impl Default for Gauge {
+    fn default() -> Self {
+        Self(Mutex::new(Reading {
+            bytes: 0,
+            at: Instant::now(),
+            usage: None,
+            cpu: Alarm::default(),
+            memory: Alarm::default(),
+        }))
+    }
+}
+
+impl Gauge {
+    /// What was used over the last interval, if one is over.
+    pub(crate) fn usage(&self) -> Option<Usage> {
+        self.reading().usage
+    }
+
+    /// What the run has moved since the last call, or since it began; `bytes` is its sum so far.
+    pub(crate) fn advance(&self, bytes: u64, now: Instant) -> Moved {
+        let mut reading = self.reading();
+        let moved = Moved {
+            bytes: bytes.saturating_sub(reading.bytes),
+            over: now.saturating_duration_since(reading.at),
+        };
+        (reading.bytes, reading.at) = (bytes, now);
+        moved
+    }
+
+    /// Shows what was used, and says which alerts begin or end with it.
+    pub(crate) fn show(&self, usage: Usage, alerts: &Alerts) -> impl Iterator<Item = Change> + use<> {
+        let mut reading = self.reading();
+        reading.usage = Some(usage);
+        let mut observe = |alarm: fn(&mut Reading) -> &mut Alarm, what, value, threshold| {
+            let began = alarm(&mut reading).observe(value, threshold, alerts.hold)?;
+            Some(Change { what, value, threshold, began })
+        };
+        let (memory, most) = (usage.memory_bytes as f64, alerts.memory_bytes as f64);
+        let changes = [
+            observe(|reading| &mut reading.cpu, Resource::Cpu, usage.cpu_percent, alerts.cpu_percent),
+            observe(|reading| &mut reading.memory, Resource::Memory, memory, most),
+        ];
+        changes.into_iter().flatten()
+    }
+
+    fn reading(&self) -> MutexGuard<'_, Reading> {
+        // Plain figures: whole at every instant.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
