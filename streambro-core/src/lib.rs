@@ -67,7 +67,7 @@ pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, EventFilter, EventKind, Subscription};
 pub use journal::{LogLevel, LogLine, RunRecord};
 pub use limits::{Admission, Limit, LimitUse};
-pub use manager::{Builder, Stream, StreamManager, UserScope};
+pub use manager::{Audit, AuditFinding, Builder, Mismatch, Stream, StreamManager, UserScope};
 pub use media::error::Unsupported;
 pub use media::packet::Track;
 pub use media::probe::{AudioInfo, Container, MediaInfo, VideoInfo};

@@ -7,4 +7,6 @@ mod host;
 mod inputs;
 mod matrix;
 #[cfg(test)]
+mod monitor;
+#[cfg(test)]
 mod publish;

@@ -22,7 +22,7 @@ pub(super) struct Book {
     /// Who waits: the highest priority first, then the lowest key.
     queue: BTreeSet<(Reverse<i32>, u64)>,
     next: u64,
-    used: Used,
+    pub(super) used: Used,
     /// The process's memory when it was last measured, and which measurement that was.
     measured: (u64, u64),
 }

@@ -110,6 +110,11 @@ impl Ledger {
         demands.map(|demand| book.uses(demand)).collect()
     }
 
+    /// How many places are taken.
+    pub(crate) fn places(&self) -> usize {
+        usize::try_from(self.book().used.streams).unwrap_or(usize::MAX)
+    }
+
     pub(super) fn book(&self) -> MutexGuard<'_, Book> {
         // Nothing in there can panic half-way but for want of memory, which ends the process.
         self.book.lock().unwrap_or_else(PoisonError::into_inner)

@@ -200,6 +200,7 @@ impl Builder {
             disks: Disks::default(),
             bus: Bus::default(),
             books: Arc::new(Books::new(self.keep)),
+            alive: Arc::default(),
             times: self.times,
             epoch: Instant::now(),
         };

@@ -1,5 +1,6 @@
 //! The public verbs: start, stop, replace, and looking.
 
+mod audit;
 mod builder;
 mod host;
 mod monitor;
@@ -10,6 +11,7 @@ mod stream;
 mod user;
 mod verbs;
 
+pub use audit::{Audit, AuditFinding, Mismatch};
 pub use builder::Builder;
 pub use stream::Stream;
 pub use user::UserScope;

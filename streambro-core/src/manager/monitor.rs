@@ -72,13 +72,17 @@ impl Monitor {
 
     /// The task that measures, to be spawned when the first stream begins; `None` when nothing shall be measured.
     pub(super) fn task(&self, manager: &Arc<Inner>) -> Option<impl Future<Output = ()> + Send + use<>> {
-        let every = self.settings.every;
-        if every.is_zero() {
+        if !self.is_on() {
             return None;
         }
         let mut last = self.last();
         (last.sample, last.at) = (ProcessSample::own(&Root::default()), Instant::now());
-        Some(measure(Arc::downgrade(manager), every))
+        Some(measure(Arc::downgrade(manager), self.settings.every))
+    }
+
+    /// Whether anything shall be measured.
+    pub(super) fn is_on(&self) -> bool {
+        !self.settings.every.is_zero()
     }
 
     /// What the whole process used, if a sample was taken.
@@ -112,14 +116,18 @@ impl Monitor {
             tracing::warn!(bytes = change.value, began = change.began, "memory of the process");
             bus.announce(alert(change));
         }
-        for (run, usage) in runs.iter().zip(usages) {
-            self.judge(run, usage, bus);
+        for ((run, usage), moved) in runs.iter().zip(usages).zip(moved) {
+            run.gauge.show(usage);
+            // While a stream connects anew nothing is known of its share: an alert neither begins nor ends.
+            if moved.bytes > 0 {
+                self.judge(run, &usage, bus);
+            }
         }
     }
 
-    fn judge(&self, run: &Arc<Run>, usage: Usage, bus: &Bus) {
+    fn judge(&self, run: &Arc<Run>, usage: &Usage, bus: &Bus) {
         let mut began = false;
-        for change in run.gauge.show(usage, &self.settings.alerts) {
+        for change in run.gauge.judge(usage, &self.settings.alerts) {
             tracing::warn!(stream = %run.id, what = ?change.what, value = change.value, began = change.began, "usage");
             bus.emit(&run.id, run.spec.user.as_deref(), alert(change));
             began |= change.began;

@@ -383,7 +383,7 @@ impl StreamManager {
         Ok(registry.find(id).is_some_and(taken))
     }
 
-    fn registry(&self) -> MutexGuard<'_, Registry> {
+    pub(super) fn registry(&self) -> MutexGuard<'_, Registry> {
         // Entries are whole at every instant, whatever panicked.
         self.0.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }

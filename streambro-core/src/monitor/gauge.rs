@@ -62,10 +62,14 @@ impl Gauge {
         moved
     }
 
-    /// Shows what was used, and says which alerts begin or end with it.
-    pub(crate) fn show(&self, usage: Usage, alerts: &Alerts) -> impl Iterator<Item = Change> + use<> {
+    /// Shows what was used.
+    pub(crate) fn show(&self, usage: Usage) {
+        self.reading().usage = Some(usage);
+    }
+
+    /// Says which alerts begin or end with what was used.
+    pub(crate) fn judge(&self, usage: &Usage, alerts: &Alerts) -> impl Iterator<Item = Change> + use<> {
         let mut reading = self.reading();
-        reading.usage = Some(usage);
         let mut observe = |alarm: fn(&mut Reading) -> &mut Alarm, what, value, threshold| {
             let began = alarm(&mut reading).observe(value, threshold, alerts.hold)?;
             Some(Change { what, value, threshold, began })

@@ -67,6 +67,8 @@ pub(crate) struct Dialer {
     resolver: Arc<dyn Resolver>,
     policy: DestinationPolicy,
     times: Times,
+    /// Held by every connection.
+    open: Arc<()>,
     #[cfg(feature = "tls")]
     tls: super::tls::Tls,
 }
@@ -78,9 +80,15 @@ impl Dialer {
             resolver,
             policy,
             times,
+            open: Arc::default(),
             #[cfg(feature = "tls")]
             tls: super::tls::Tls::default(),
         }
+    }
+
+    /// How many connections are open.
+    pub(crate) fn connections(&self) -> usize {
+        Arc::strong_count(&self.open).saturating_sub(1)
     }
 
     /// Checks what of a destination only people can mend, without contacting anyone.
@@ -119,7 +127,7 @@ impl Dialer {
             }
         };
         let tcp = tcp.map_err(|_| DialError::Late(bound))?.map_err(unreachable)?;
-        let counted = Counted::new(tcp);
+        let counted = Counted::new(tcp, Arc::clone(&self.open));
         #[cfg(feature = "tls")]
         if destination.url.is_tls() {
             if destination.trust == crate::spec::Trust::DangerAnyCertificate {

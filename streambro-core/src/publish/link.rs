@@ -3,6 +3,7 @@
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -20,6 +21,7 @@ pub(crate) struct Counted {
     tcp: TcpStream,
     written: u64,
     since: Instant,
+    _open: Arc<()>,
 }
 
 /// A connection to an ingest.
@@ -125,8 +127,9 @@ pub(crate) struct Progress {
 }
 
 impl Counted {
-    pub(super) fn new(tcp: TcpStream) -> Self {
-        Self { tcp, written: 0, since: Instant::now() }
+    /// Takes over a socket; `open` is held for as long as it is open.
+    pub(super) fn new(tcp: TcpStream, open: Arc<()>) -> Self {
+        Self { tcp, written: 0, since: Instant::now(), _open: open }
     }
 }
 

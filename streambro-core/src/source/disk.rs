@@ -36,6 +36,15 @@ impl Disks {
         disks.insert(device, Arc::downgrade(&disk));
         disk
     }
+
+    /// How many threads there are, and how many of them read right now.
+    pub(crate) fn threads(&self) -> (usize, usize) {
+        let disks: Vec<_> = lock(&self.0).values().filter_map(Weak::upgrade).collect();
+        disks.iter().fold((0, 0), |(threads, busy), disk| {
+            let queue = lock(&disk.queue);
+            (threads + queue.threads, busy + queue.threads.saturating_sub(queue.idle))
+        })
+    }
 }
 
 /// One device's queue of reads, and its threads.

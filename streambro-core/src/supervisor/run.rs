@@ -42,6 +42,8 @@ pub(crate) struct Services {
     pub bus: Bus,
     /// What is written down.
     pub books: Arc<Books>,
+    /// Held by every stream's task: its count, less one, is how many there are.
+    pub alive: Arc<()>,
     /// The time table.
     pub times: Times,
     /// What all streams count their ticks from.
@@ -166,6 +168,11 @@ impl Run {
     /// Takes its place away: to give it back, or to the run that replaces this one.
     pub(crate) fn take_permit(&self) -> Option<Permit> {
         self.permit().take()
+    }
+
+    /// Whether it has a place.
+    pub(crate) fn holds_place(&self) -> bool {
+        self.permit().as_ref().is_some_and(Permit::is_granted)
     }
 
     /// Whether it is on its way, neither opening its source nor coming to an end.

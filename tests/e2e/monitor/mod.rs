@@ -1,0 +1,6 @@
+//! What is measured, what is told of it, and whether what a manager believes is so.
+
+mod alerts;
+mod audit;
+mod rig;
+mod usage;
