@@ -67,12 +67,14 @@ pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, EventFilter, EventKind, Subscription};
 pub use journal::{LogLevel, LogLine, RunRecord};
 pub use limits::{Admission, Limit, LimitUse};
-pub use manager::{Audit, AuditFinding, Builder, Mismatch, Stream, StreamManager, UserScope};
+pub use manager::{
+    Audit, AuditFinding, Builder, Check, Diagnosis, Mismatch, Stream, StreamManager, UserScope,
+};
 pub use media::error::Unsupported;
 pub use media::packet::Track;
 pub use media::probe::{AudioInfo, Container, MediaInfo, VideoInfo};
 pub use monitor::{AlertAction, Alerts, Host, ProcessSample};
-pub use plan::{Capacity, Cost, Explanation, Finding, FindingKind, Plan, Room, Severity, Share, Verdict};
+pub use plan::{Capacity, Cost, Explanation, Finding, FindingKind, Plan, Room, Share, Verdict};
 pub use publish::Resolver;
 pub use secret::Secret;
 pub use session::{RemuxReport, remux};
@@ -81,5 +83,5 @@ pub use spec::{
 };
 #[doc(hidden)]
 pub use spec::{IngestUrl, Times, UrlError};
-pub use status::{Lateness, LegPhase, LegStatus, Phase, Reason, Resource, StreamStatus, Usage};
+pub use status::{Lateness, LegPhase, LegStatus, Phase, Reason, Resource, Severity, StreamStatus, Usage};
 pub use survey::{Probe, probe};

@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
-use super::{monitor, verbs::StreamManager};
+use super::{doctor::Wanted, monitor, verbs::StreamManager};
 use crate::{
     error::{Error, ErrorKind, Result},
     event::Bus,
@@ -180,11 +180,20 @@ impl Builder {
         self
     }
 
+    /// What these settings ask of the host.
+    pub(super) fn wanted(&self) -> Wanted {
+        Wanted {
+            streams: self.limits.streams.and_then(|most| usize::try_from(most).ok()),
+            media_root: self.media_root.clone(),
+        }
+    }
+
     /// Creates the manager on the current tokio runtime, which needs its time and I/O drivers.
     ///
     /// # Errors
     /// `InvalidSpec` when the media root is not a directory.
     pub async fn build(self) -> Result<StreamManager> {
+        let wanted = self.wanted();
         let root = match self.media_root {
             None => None,
             Some(root) => {
@@ -207,6 +216,6 @@ impl Builder {
         let monitor = monitor::Settings { max_process_memory: self.limits.process_bytes, ..self.monitor };
         let ledger = Ledger::new(self.limits, self.admission);
         let shelf = Shelf::new(root);
-        Ok(StreamManager::new(shelf, ledger, self.reserve, self.policy, services, monitor))
+        Ok(StreamManager::new(shelf, ledger, self.reserve, self.policy, services, monitor, wanted))
     }
 }

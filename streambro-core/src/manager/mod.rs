@@ -2,6 +2,8 @@
 
 mod audit;
 mod builder;
+mod doctor;
+mod ffmpeg;
 mod host;
 mod monitor;
 mod outlook;
@@ -13,6 +15,7 @@ mod verbs;
 
 pub use audit::{Audit, AuditFinding, Mismatch};
 pub use builder::Builder;
+pub use doctor::{Check, Diagnosis};
 pub use stream::Stream;
 pub use user::UserScope;
 pub use verbs::StreamManager;

@@ -15,6 +15,7 @@ use tokio::{
 
 use super::{
     builder::Builder,
+    doctor::Wanted,
     monitor::{Monitor, Settings},
     registry::{Entry, Registry, forget_ended},
     stream::Stream,
@@ -43,6 +44,7 @@ pub(super) struct Inner {
     pub(super) policy: DestinationPolicy,
     pub(super) services: Arc<Services>,
     pub(super) monitor: Monitor,
+    pub(super) wanted: Wanted,
     registry: Arc<Mutex<Registry>>,
     runtime: Handle,
     /// What forgets streams that have ended.
@@ -62,6 +64,7 @@ impl StreamManager {
         policy: DestinationPolicy,
         services: Services,
         monitor: Settings,
+        wanted: Wanted,
     ) -> Self {
         let registry = Arc::new(Mutex::new(Registry::new(services.books.keep.ended)));
         let runtime = Handle::current();
@@ -73,6 +76,7 @@ impl StreamManager {
             policy,
             services: Arc::new(services),
             monitor: Monitor::new(monitor),
+            wanted,
             registry,
             forgetting: Mutex::new(Some(runtime.spawn(forgetting))),
             runtime,

@@ -6,6 +6,7 @@ use super::{capacity::Share, cost::Cost};
 use crate::{
     limits::{Demand, Limit, LimitUse, Prospect},
     spec::StreamId,
+    status::Severity,
     survey::Probe,
 };
 
@@ -105,19 +106,6 @@ pub struct Finding {
     pub detail: String,
 }
 
-/// How bad a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Severity {
-    /// Good to know.
-    Note,
-    /// A platform may complain or refuse.
-    Warning,
-    /// It cannot be sent like this.
-    Obstacle,
-}
-
 /// What was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -146,7 +134,7 @@ pub(crate) fn findings(probe: &Probe) -> Vec<Finding> {
     let mut found = vec![];
     let mut note = |kind, severity, detail: String| found.push(Finding { kind, severity, detail });
     for obstacle in &probe.obstacles {
-        note(FindingKind::NotNative, Severity::Obstacle, obstacle.to_string());
+        note(FindingKind::NotNative, Severity::Error, obstacle.to_string());
     }
     let Some(info) = &probe.info else { return found };
     if info.truncated {

@@ -9,6 +9,6 @@ pub use capacity::{Capacity, Room, Share};
 pub(crate) use capacity::{Host, capacity};
 pub use cost::Cost;
 pub(crate) use cost::demand;
-pub use explain::{Explanation, Finding, FindingKind, Plan, Severity, Verdict};
+pub use explain::{Explanation, Finding, FindingKind, Plan, Verdict};
 pub(crate) use explain::{findings, verdict};
 pub(crate) use facts::Facts;

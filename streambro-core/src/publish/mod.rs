@@ -13,4 +13,6 @@ pub(crate) use gate::Gate;
 pub(crate) use link::Link;
 pub use resolve::Resolver;
 pub(crate) use resolve::SystemResolver;
+#[cfg(feature = "tls")]
+pub(crate) use tls::platform_roots;
 pub(crate) use wire::{Outbox, Transfer, TransmitError};

@@ -92,6 +92,14 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
+/// Reads the system's trust store once, to see that it can be read. Blocks for some tens of milliseconds.
+///
+/// # Errors
+/// Why RTMPS with the system's roots would fail.
+pub(crate) fn platform_roots() -> io::Result<()> {
+    with_platform_roots().map(drop)
+}
+
 fn with_platform_roots() -> io::Result<ClientConfig> {
     use rustls_platform_verifier::BuilderVerifierExt as _;
     let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions();

@@ -2,6 +2,7 @@
 
 mod lateness;
 mod reason;
+mod severity;
 mod usage;
 
 use serde::Serialize;
@@ -9,6 +10,7 @@ use serde::Serialize;
 pub use lateness::Lateness;
 pub(crate) use lateness::LatenessCounter;
 pub use reason::Reason;
+pub use severity::Severity;
 pub use usage::{Resource, Usage};
 
 use crate::spec::StreamId;
