@@ -70,6 +70,8 @@ pub use limits::{Admission, Limit, LimitUse};
 pub use manager::{
     Audit, AuditFinding, Builder, Check, Diagnosis, Mismatch, Stream, StreamManager, UserScope,
 };
+#[cfg(feature = "signals")]
+pub use manager::{EndSignal, shutdown_on_signals};
 pub use media::error::Unsupported;
 pub use media::packet::Track;
 pub use media::probe::{AudioInfo, Container, MediaInfo, VideoInfo};

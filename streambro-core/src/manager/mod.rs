@@ -9,6 +9,8 @@ mod monitor;
 mod outlook;
 mod place;
 mod registry;
+#[cfg(feature = "signals")]
+mod signals;
 mod stream;
 mod user;
 mod verbs;
@@ -16,6 +18,8 @@ mod verbs;
 pub use audit::{Audit, AuditFinding, Mismatch};
 pub use builder::Builder;
 pub use doctor::{Check, Diagnosis};
+#[cfg(feature = "signals")]
+pub use signals::{EndSignal, shutdown_on_signals};
 pub use stream::Stream;
 pub use user::UserScope;
 pub use verbs::StreamManager;

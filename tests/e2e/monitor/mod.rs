@@ -3,4 +3,5 @@
 mod alerts;
 mod audit;
 mod rig;
+mod signals;
 mod usage;
