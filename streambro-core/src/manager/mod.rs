@@ -5,6 +5,7 @@ mod builder;
 mod doctor;
 mod ffmpeg;
 mod host;
+mod metrics;
 mod monitor;
 mod outlook;
 mod place;

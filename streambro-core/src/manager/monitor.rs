@@ -155,15 +155,12 @@ async fn measure(manager: Weak<Inner>, every: Duration) {
     let mut ticks = interval_at(Instant::now() + every, every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let Some(mut watched) = manager.upgrade().and_then(|inner| StreamManager(inner).watch_one_or_leave())
-        else {
-            return;
-        };
+        let Some(inner) = manager.upgrade() else { return };
+        let Some(mut watched) = StreamManager(inner).watch_one() else { return };
         tokio::select! {
             _ = ticks.tick() => {
                 let Some(inner) = manager.upgrade() else { return };
-                let manager = StreamManager(inner);
-                manager.0.monitor.sample(&manager.running(), &manager.0.services.bus);
+                StreamManager(inner).measure();
             }
             // That one is gone: look for another, or leave with the last.
             () = ended(&mut watched) => {}
@@ -176,6 +173,23 @@ async fn ended(phase: &mut watch::Receiver<Phase>) {
 }
 
 impl StreamManager {
+    fn measure(&self) {
+        self.0.monitor.sample(&self.running(), &self.0.services.bus);
+        #[cfg(feature = "metrics")]
+        self.publish_metrics();
+    }
+
+    /// One stream whose end is worth waiting for.
+    fn watch_one(&self) -> Option<watch::Receiver<Phase>> {
+        let watched = self.watch_one_or_leave();
+        #[cfg(feature = "metrics")]
+        if watched.is_none() {
+            // So that no recorder shows for ever what streams once used.
+            self.publish_metrics();
+        }
+        watched
+    }
+
     /// Returns what the whole process used over the monitor's last interval; `None` before the first sample.
     ///
     /// Memory is what is resident. What each stream used is in its status.

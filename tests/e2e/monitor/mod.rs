@@ -2,6 +2,7 @@
 
 mod alerts;
 mod audit;
+mod metrics;
 mod rig;
 mod signals;
 mod usage;
