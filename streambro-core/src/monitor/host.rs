@@ -38,8 +38,8 @@ pub struct Host {
 impl Host {
     /// Looks at the machine.
     ///
-    /// Blocks for about a millisecond: a dozen small files of the kernel's. In a process with gigabytes of memory its
-    /// PSS takes longer (the kernel walks all its pages), so call it now and then, not in a loop.
+    /// Blocks for about 2 ms: a dozen small files of the kernel's. In a process with much memory its PSS takes longer,
+    /// for the kernel walks all its pages (28 ms at 512 MB), so call it now and then, not in a loop.
     pub fn sample() -> Self {
         Self::sample_at(&Root::default())
     }
@@ -149,8 +149,8 @@ mod tests {
     fn lay(root: &Path, files: &[(&str, &str)]) {
         for (path, text) in files {
             let path = root.join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
+            fs::create_dir_all(path.parent().expect("it is below the root")).expect("a folder can be made");
+            fs::write(path, text).expect("a file can be written");
         }
     }
 

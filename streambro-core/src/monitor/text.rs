@@ -102,7 +102,8 @@ mod tests {
         #[test]
         fn no_text_makes_it_panic(text in "[\\PC\\n\\t]{0,200}", tail in "(Pss: *[0-9]{0,25} kB\\n){0,3}") {
             let text = text + &tail;
-            (kib(&text, "Pss"), kib_sum(&text, "Pss"), count(&text, "a"), listed_cpus(&text), cpu_ticks(&text));
+            let _ = (kib(&text, "Pss"), kib_sum(&text, "Pss"), count(&text, "a"));
+            let _ = (listed_cpus(&text), cpu_ticks(&text));
         }
     }
 }
