@@ -50,7 +50,8 @@ impl Diagnosis {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Check {
-    /// Its stable name: `descriptors`, `tcp_memory`, `tcp_buffer`, `tcp_idle`, `roots`, `clock`, `ffmpeg`, `media_root`.
+    /// Its stable name: `descriptors`, `tcp_memory`, `tcp_buffer`, `tcp_idle`, `roots`, `clock`, `ffmpeg`, `media_root`; `host`
+    /// alone when nothing could be looked at.
     pub name: &'static str,
     /// How it is.
     pub severity: Severity,

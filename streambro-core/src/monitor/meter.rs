@@ -28,10 +28,10 @@ pub(crate) struct Moved {
 
 /// Shares out what the process used by the bytes that each stream moved. One that moved nothing used nothing.
 pub(crate) fn shares(spent: &Spent, moved: &[Moved]) -> Vec<Usage> {
-    let all: u64 = moved.iter().fold(0, |sum, moved| sum.saturating_add(moved.bytes));
+    let all: f64 = moved.iter().map(|moved| moved.bytes as f64).sum();
     let cpu = percent(spent.cpu, spent.over);
     let usage = |moved: &Moved| {
-        let share = if all == 0 { 0.0 } else { moved.bytes as f64 / all as f64 };
+        let share = if moved.bytes == 0 { 0.0 } else { moved.bytes as f64 / all };
         let memory = (spent.memory_bytes as f64 * share) as u64;
         let usage = Usage::new(cpu * share, memory, rate(moved.bytes, moved.over), spent.unix_ms);
         Usage { estimated: true, ..usage }
