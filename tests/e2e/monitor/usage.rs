@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use streambro_core::StreamManager;
+use streambro_tests::hostile::{Hostile, Visit};
 use streambro_tests::{demo_clip, process};
 
-use super::rig::{EVERY, live, manager, server, spec, tasks, until};
+use super::rig::{EVERY, SOON, live, manager, server, spec, tasks, until};
 
 #[tokio::test]
 async fn streams_of_one_clip_share_what_the_process_uses_alike() {
@@ -56,6 +57,33 @@ async fn streams_of_one_clip_share_what_the_process_uses_alike() {
     }
 }
 
+/// How many tasks there are more than before while two streams run, when one is left, and when none is.
+async fn tasks_of(every: Duration, server: &Hostile) -> [usize; 3] {
+    let closed = |visits: &[Visit]| visits.iter().filter(|visit| visit.closed_after.is_some()).count();
+    let closed_before = closed(&server.visits());
+    let manager = manager(|builder| builder.monitor_every(every)).await;
+    let before = tasks();
+    let mut counts = [0; 3];
+    let mut streams = Vec::new();
+    for id in ["a", "b"] {
+        streams.push(manager.start(spec(id, &demo_clip(), server)).await.unwrap());
+    }
+    for stream in &streams {
+        live(stream).await;
+    }
+    counts[0] = tasks() - before;
+    for (gone, stream) in streams.iter().enumerate() {
+        stream.stop();
+        stream.ended().await;
+        server.until(SOON, |visits| closed(visits) - closed_before > gone).await;
+        let audit = manager.audit().await;
+        assert_eq!((audit.tasks, audit.findings), (1 - gone, vec![]));
+        counts[gone + 1] = tasks() - before;
+    }
+    assert_eq!((streams[0].status().usage, manager.usage()), (None, None));
+    counts
+}
+
 #[tokio::test]
 async fn the_measuring_task_comes_with_the_first_stream_and_goes_with_the_last() {
     if !process::alone(concat!(
@@ -64,40 +92,11 @@ async fn the_measuring_task_comes_with_the_first_stream_and_goes_with_the_last()
     )) {
         return;
     }
+    // Zero measures nothing. An hour: the task goes with the stream, not with its next sample.
     let server = server().await;
-    let clip = demo_clip();
-    // An hour: the task goes with the stream, not with its next sample.
-    let manager = manager(|builder| builder.monitor_every(Duration::from_secs(3_600))).await;
-    let before = tasks();
-    for round in 0..3 {
-        let a = manager.start(spec("a", &clip, &server)).await.unwrap();
-        let b = manager.start(spec("b", &clip, &server)).await.unwrap();
-        live(&a).await;
-        live(&b).await;
-        // Two supervisors, two connections at each end, and one that measures.
-        assert_eq!(tasks(), before + 7, "round {round}");
-        a.stop();
-        a.ended().await;
-        until("the first stream's tasks are gone", || (tasks() == before + 4).then_some(())).await;
-        b.stop();
-        b.ended().await;
-        until("all tasks are gone", || (tasks() == before).then_some(())).await;
-    }
-}
-
-#[tokio::test]
-async fn an_interval_of_zero_measures_nothing() {
-    if !process::alone(concat!(module_path!(), "::an_interval_of_zero_measures_nothing")) {
-        return;
-    }
-    let server = server().await;
-    let manager = manager(|builder| builder.monitor_every(Duration::ZERO)).await;
-    let before = tasks();
-    let stream = manager.start(spec("a", &demo_clip(), &server)).await.unwrap();
-    live(&stream).await;
-    assert_eq!(tasks(), before + 3);
-    assert_eq!((stream.status().usage, manager.usage()), (None, None));
-    assert!(manager.audit().await.findings.is_empty());
+    let without = tasks_of(Duration::ZERO, &server).await;
+    let with = tasks_of(Duration::from_secs(3_600), &server).await;
+    assert_eq!(with, [without[0] + 1, without[1] + 1, without[2]], "{without:?}");
 }
 
 #[tokio::test]
