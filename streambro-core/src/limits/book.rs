@@ -156,6 +156,11 @@ impl Book {
         woken
     }
 
+    /// Whether the next place is this entry's.
+    pub(super) fn is_next(&self, key: u64) -> bool {
+        self.next_in_turn().is_some_and(|(_, next)| next == key)
+    }
+
     /// The first that waits and can have a place.
     fn next_in_turn(&self) -> Option<(Reverse<i32>, u64)> {
         // Users and hosts that somebody waits for: nobody of them may overtake.

@@ -57,10 +57,12 @@ impl Ledger {
     /// The first limit that is in the way: the manager's, then the user's, then a host's.
     pub(crate) fn admit(self: &Arc<Self>, demand: Demand, priority: i32) -> Result<Permit, Refusal> {
         let mut book = self.book();
-        let (entered, woken) = enter(&mut book, demand, priority);
+        let (key, _) = enter(&mut book, demand, priority)?;
+        // Not for itself only: whoever was held up by another may pass, if that one now has to wait for its host.
+        let woken = book.hand_over();
         drop(book);
         wake(woken);
-        entered.map(|key| Permit { ledger: Arc::clone(self), key })
+        Ok(Permit { ledger: Arc::clone(self), key })
     }
 
     /// Says what [`admit`](Self::admit) would do now, and takes nothing.
@@ -71,20 +73,17 @@ impl Ledger {
             limits.push(book.queue_use());
         }
         // The very same way in, so that it cannot say anything else.
-        let (entered, woken) = enter(&mut book, demand.clone(), priority);
-        let prospect = match entered {
+        let prospect = match enter(&mut book, demand.clone(), priority) {
             Err(refusal) => Prospect::Refused(refusal),
-            Ok(key) => {
+            Ok((key, in_turn)) => {
                 let prospect = match book.position(key) {
-                    Some((position, limit)) if !book.is_granted(key) => Prospect::Waits { position, limit },
+                    Some((position, limit)) if !in_turn => Prospect::Waits { position, limit },
                     _ => Prospect::Granted,
                 };
                 book.leave(key);
                 prospect
             }
         };
-        drop(book);
-        wake(woken);
         Outlook { limits, prospect }
     }
 
@@ -121,25 +120,27 @@ impl Ledger {
     }
 }
 
-fn enter(book: &mut Book, demand: Demand, priority: i32) -> (Result<u64, Refusal>, Vec<Waker>) {
+/// Enters a demand into the queue, and tells whether it is its turn at once. Nobody gets a place by this.
+///
+/// Whoever waits already and could have a place has it: the queue is full or not as it stands.
+fn enter(book: &mut Book, demand: Demand, priority: i32) -> Result<(u64, bool), Refusal> {
     if let Some(limit) = book.never(&demand) {
-        return (Err(Refusal { limit, queue: None }), vec![]);
+        return Err(Refusal { limit, queue: None });
     }
     let queue = book.queue_use();
     let key = book.enter(demand, priority);
-    let mut woken = book.hand_over();
-    if book.is_granted(key) || book.waiting() <= book.max_waiting {
-        return (Ok(key), woken);
+    let in_turn = book.is_next(key);
+    if in_turn || book.waiting() <= book.max_waiting {
+        return Ok((key, in_turn));
     }
     let limit = book.position(key).and_then(|(_, limit)| limit);
-    woken.extend(book.leave(key));
+    book.leave(key);
     let queue_is_a_way = book.max_waiting > 0;
-    let refusal = match limit {
+    Err(match limit {
         Some(limit) => Refusal { limit, queue: queue_is_a_way.then_some(queue.used) },
         // It would fit, but others were there first.
         None => Refusal { limit: queue, queue: None },
-    };
-    (Err(refusal), woken)
+    })
 }
 
 /// Outside of the lock: who is woken may come back at once.

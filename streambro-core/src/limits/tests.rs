@@ -304,6 +304,21 @@ fn explain_says_what_admit_does_and_takes_nothing() {
     drop((held, waiting));
 }
 
+#[test]
+fn explaining_one_that_would_start_moves_nobody_who_waits() {
+    let limits = Limits { bits_per_second: Some(5), streams_per_host: Some(2), ..Limits::NONE };
+    let ledger = queueing(limits, 9);
+    let _running = ledger.admit(bits(5), 0).unwrap();
+    let first = ledger.admit(Demand { bits_per_second: 5, ..to("h") }, 0).unwrap();
+    let behind = ledger.admit(bits(0), 0).unwrap();
+    let both = Demand { hosts: BTreeMap::from([("h".to_owned(), 2)]), ..Demand::default() };
+    // With it the first would wait for its host and let the other pass; but it is only asked about.
+    assert_eq!(ledger.explain(&both, 1).prospect, Prospect::Granted);
+    assert!(!first.is_granted() && !behind.is_granted());
+    let both = ledger.admit(both, 1).unwrap();
+    assert!(both.is_granted() && !first.is_granted() && behind.is_granted());
+}
+
 struct Count(AtomicUsize);
 
 impl Wake for Count {
