@@ -4,7 +4,6 @@ mod audit;
 mod builder;
 mod doctor;
 mod ffmpeg;
-mod host;
 mod metrics;
 mod monitor;
 mod outlook;

@@ -174,6 +174,7 @@ async fn ended(phase: &mut watch::Receiver<Phase>) {
 
 impl StreamManager {
     fn measure(&self) {
+        self.weigh();
         self.0.monitor.sample(&self.running(), &self.0.services.bus);
         #[cfg(feature = "metrics")]
         self.publish_metrics();

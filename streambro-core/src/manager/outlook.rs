@@ -1,9 +1,10 @@
 //! Questions before a start: what would happen, and how much more fits.
 
-use super::{host, place::cost, user::Caller, verbs::StreamManager};
+use super::{place::cost, user::Caller, verbs::StreamManager};
 use crate::{
     error::{Error, ErrorKind, Result},
-    plan::{self, Capacity, Explanation, Plan, Share, Verdict, findings, verdict},
+    monitor::Host,
+    plan::{self, Capacity, Explanation, Machine, Plan, Share, Verdict, findings, verdict},
     spec::StreamSpec,
 };
 
@@ -41,7 +42,7 @@ impl StreamManager {
         };
         let cost = cost(spec, &opened);
         let demand = plan::demand(spec, &cost);
-        self.measure();
+        self.weigh();
         let outlook = self.0.ledger.explain(&demand, spec.priority);
         Ok(Explanation {
             id,
@@ -70,8 +71,34 @@ impl StreamManager {
             let detail = "name at least one kind of stream with a weight of 1 or more";
             return Err(Error::new(ErrorKind::InvalidSpec, "mix", detail));
         }
-        self.measure();
+        self.weigh();
         let uses = self.0.ledger.uses(mix.iter().map(Share::demand));
-        Ok(plan::capacity(&host::sample()?, self.0.reserve, mix, &uses))
+        Ok(plan::capacity(&machine(&Host::sample())?, self.0.reserve, mix, &uses))
     }
+}
+
+/// What counts of a host for how much fits on it. The load is that of the last minute; it counts what waits for a disk
+/// as well.
+fn machine(host: &Host) -> Result<Machine> {
+    if host.memory_bytes == 0 {
+        return Err(Error::new(
+            ErrorKind::Host,
+            "machine",
+            "the system does not tell how much memory there is",
+        ));
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "cores and a load; saturates"
+    )]
+    let micro = |cores: f64| (cores * 1e6) as u64;
+    Ok(Machine {
+        memory_available: host.memory_available_bytes,
+        microcores: micro(host.cpus),
+        microcores_used: micro(host.load[0]),
+        bandwidth_free: None,
+        descriptors: host.descriptors,
+        descriptors_used: host.descriptors_used,
+    })
 }

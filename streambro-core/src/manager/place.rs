@@ -1,9 +1,10 @@
 //! What a start must pass: sound settings, and a place.
 
-use super::{host, verbs::StreamManager};
+use super::verbs::StreamManager;
 use crate::{
     error::{Error, ErrorKind, Result},
     limits::{Demand, Permit, Prospect, Refusal},
+    monitor::{ProcessSample, Root},
     plan::{self, Cost, Facts},
     spec::{StreamId, StreamSpec},
     supervisor::Run,
@@ -57,10 +58,9 @@ impl StreamManager {
     }
 
     /// Looks how much memory the process has, where that is limited.
-    pub(super) fn measure(&self) {
-        if self.0.ledger.limits_process_memory()
-            && let Some(bytes) = host::process_bytes()
-        {
+    pub(super) fn weigh(&self) {
+        if self.0.ledger.limits_process_memory() {
+            let bytes = ProcessSample::own(&Root::default()).resident_bytes;
             self.0.ledger.set_process_memory(bytes);
         }
     }

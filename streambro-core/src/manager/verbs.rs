@@ -115,7 +115,7 @@ impl StreamManager {
             }
         };
         let unfinished = Unfinished { manager: self, run: &run };
-        self.measure();
+        self.weigh();
         self.glance(&run.spec)?;
         let opened = self.survey(&run.spec).await?;
         self.launch(&run, opened)?;
@@ -144,7 +144,7 @@ impl StreamManager {
             return Ok(Stream(known));
         }
         let opened = self.survey(&spec).await?;
-        self.measure();
+        self.weigh();
         let (old, run) = {
             let mut registry = self.registry();
             if registry.closed {

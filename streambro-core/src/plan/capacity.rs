@@ -85,7 +85,7 @@ pub struct Room {
 
 /// A machine as it is now.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Host {
+pub(crate) struct Machine {
     /// Memory that can be had without swapping, in bytes.
     pub memory_available: u64,
     /// CPU, in millionths of one core.
@@ -112,7 +112,7 @@ struct Resource {
 ///
 /// `uses` are the limits of the manager as each kind sees them, in the same order; `reserve` is memory to be left alone,
 /// in bytes.
-pub(crate) fn capacity(host: &Host, reserve: u64, mix: &[Share], uses: &[Vec<LimitUse>]) -> Capacity {
+pub(crate) fn capacity(host: &Machine, reserve: u64, mix: &[Share], uses: &[Vec<LimitUse>]) -> Capacity {
     let mut limits: Vec<_> = machine(host, reserve, mix)
         .into_iter()
         .chain(own(mix, uses))
@@ -132,7 +132,7 @@ pub(crate) fn capacity(host: &Host, reserve: u64, mix: &[Share], uses: &[Vec<Lim
 }
 
 /// What the machine has.
-fn machine(host: &Host, reserve: u64, mix: &[Share]) -> Vec<Resource> {
+fn machine(host: &Machine, reserve: u64, mix: &[Share]) -> Vec<Resource> {
     let asked = |of: fn(&Cost) -> u64| mix.iter().map(|share| of(&share.cost)).collect();
     let resource = |limit, free, asked| Resource { limit, of: None, free, asked };
     let memory = host.memory_available.saturating_sub(reserve);
@@ -204,13 +204,13 @@ mod tests {
     const MB: u64 = 1_000_000;
 
     /// The machine of the memory guide: 4 GB, nothing else running.
-    fn small() -> Host {
-        Host {
+    fn small() -> Machine {
+        Machine {
             memory_available: 4_000 * MB,
             microcores: 100_000_000,
             descriptors: Some(1_024),
             descriptors_used: 24,
-            ..Host::default()
+            ..Machine::default()
         }
     }
 
@@ -218,7 +218,7 @@ mod tests {
         Share::new(Cost { memory_bytes: bytes, ..Cost::default() })
     }
 
-    fn fit(host: &Host, mix: &[Share]) -> (u64, Option<Limit>) {
+    fn fit(host: &Machine, mix: &[Share]) -> (u64, Option<Limit>) {
         let found = capacity(host, 500 * MB, mix, &[]);
         (found.streams, found.binding)
     }
@@ -235,7 +235,7 @@ mod tests {
         let mix = [of_memory(200 * MB).weight(2), of_memory(300 * MB)];
         assert_eq!(fit(&small(), &mix), (15, Some(Limit::HostMemory)));
         // 400 MB more: two of the sixth round.
-        let larger = Host { memory_available: 4_400 * MB, ..small() };
+        let larger = Machine { memory_available: 4_400 * MB, ..small() };
         assert_eq!(fit(&larger, &mix), (17, Some(Limit::HostMemory)));
         assert_eq!(fit(&small(), &[of_memory(200 * MB), of_memory(MB).weight(0)]).0, 17);
     }
@@ -243,7 +243,7 @@ mod tests {
     #[test]
     fn native_copies_are_bound_by_the_port_where_it_is_known() {
         let copy = Share::new(Cost::copy(4_200_000, false));
-        let host = Host { bandwidth_free: Some(1_000 * MB), ..small() };
+        let host = Machine { bandwidth_free: Some(1_000 * MB), ..small() };
         assert_eq!(fit(&host, std::slice::from_ref(&copy)), (238, Some(Limit::HostBandwidth)));
         assert_eq!(fit(&small(), &[copy]), (500, Some(Limit::Descriptors)));
     }
@@ -267,7 +267,7 @@ mod tests {
 
     #[test]
     fn a_full_machine_takes_nothing_and_a_free_stream_fits_for_ever() {
-        let full = Host { memory_available: 400 * MB, ..small() };
+        let full = Machine { memory_available: 400 * MB, ..small() };
         assert_eq!(fit(&full, &[of_memory(1)]), (0, Some(Limit::HostMemory)));
         assert_eq!(fit(&small(), &[Share::new(Cost::default())]), (u64::MAX, None));
     }

@@ -6,7 +6,7 @@ mod explain;
 mod facts;
 
 pub use capacity::{Capacity, Room, Share};
-pub(crate) use capacity::{Host, capacity};
+pub(crate) use capacity::{Machine, capacity};
 pub use cost::Cost;
 pub(crate) use cost::demand;
 pub use explain::{Explanation, Finding, FindingKind, Plan, Verdict};

@@ -11,6 +11,7 @@ fn stream(id: &str, user: Option<&str>) -> StreamStatus {
     StreamStatus {
         id: StreamId::parse(id).unwrap(),
         user: user.map(str::to_owned),
+        queue_position: None,
         phase: Phase::Live,
         reason: None,
         detail: String::new(),
