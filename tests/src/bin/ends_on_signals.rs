@@ -34,8 +34,10 @@ async fn run(file: &str, url: &str, grace: u64) -> Result<u8, Error> {
         tokio::select! {
             ended = &mut signals => break ended?,
             live = stream.wait_for(Phase::Live), if !told => {
-                live?;
-                println!("live");
+                // Not live: it has ended already, and the signals say so next.
+                if live.is_ok() {
+                    println!("live");
+                }
                 told = true;
             }
         }
