@@ -105,7 +105,7 @@ impl Attempts {
                 let Some(event) = event else { return (times, unseen) };
                 match event.kind {
                     EventKind::Leg { phase: LegPhase::Connecting, .. } => times.push(event.unix_ms),
-                    EventKind::Missed { count } => unseen += count,
+                    EventKind::Missed { count, .. } => unseen += count,
                     _ => {}
                 }
             }

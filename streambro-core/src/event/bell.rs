@@ -5,7 +5,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
 };
 
-use rustix::io::{read, retry_on_intr, write};
+use rustix::io::{Errno, read, retry_on_intr, write};
 
 use super::ring;
 
@@ -65,7 +65,11 @@ impl ring::Bell for Bell {
     }
 
     fn hush(&self) -> bool {
-        retry_on_intr(|| read(&self.heard, &mut [0_u8; 8])).is_ok()
+        match retry_on_intr(|| read(&self.heard, &mut [0_u8; 8])) {
+            // Somebody has read it, though only we should: it is as silent as it shall be.
+            Ok(_) | Err(Errno::AGAIN) => true,
+            Err(_) => false,
+        }
     }
 }
 

@@ -9,7 +9,7 @@ mod sync;
 #[cfg(test)]
 mod tests;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 pub(crate) use bus::Bus;
 pub use filter::EventFilter;
@@ -20,8 +20,11 @@ use crate::{
     status::{LegPhase, Phase, Reason, Resource},
 };
 
+/// The version of the JSON of events.
+const VERSION: u32 = 1;
+
 /// Something that happened.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Event {
     /// Its number in this manager, from 0. What a reader lost is told by [`EventKind::Missed`]: a gap in the numbers may
@@ -37,12 +40,28 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+impl Serialize for Event {
+    /// As JSON it says which version of the format it is: `"v": 1`.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { seq, unix_ms, stream, user, kind } = self;
+        let mut event = serializer.serialize_struct("Event", 6)?;
+        event.serialize_field("v", &VERSION)?;
+        event.serialize_field("seq", seq)?;
+        event.serialize_field("unix_ms", unix_ms)?;
+        event.serialize_field("stream", stream)?;
+        event.serialize_field("user", user)?;
+        event.serialize_field("kind", kind)?;
+        event.end()
+    }
+}
+
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "type")]
 #[non_exhaustive]
 pub enum EventKind {
     /// The stream is in another phase. One event per change.
+    #[non_exhaustive]
     Phase {
         /// Where it was.
         from: Phase,
@@ -54,6 +73,7 @@ pub enum EventKind {
         detail: String,
     },
     /// A destination is in another phase. One event per change.
+    #[non_exhaustive]
     Leg {
         /// Its place in the spec, from 0.
         leg: usize,
@@ -68,6 +88,7 @@ pub enum EventKind {
     },
     /// Something uses too much, or no longer does. One event at the begin and one at the end; the end of a stream ends
     /// its alerts without another word.
+    #[non_exhaustive]
     Alert {
         /// What of.
         what: Resource,
@@ -80,6 +101,7 @@ pub enum EventKind {
     },
     /// The reader was slow: the oldest events are lost. Comes before the oldest that is left, with the number of the
     /// last one lost.
+    #[non_exhaustive]
     Missed {
         /// How many of those that the reader wanted.
         count: u64,

@@ -67,7 +67,8 @@ struct Line<'a> {
 
 impl Line<'_> {
     fn is_over(&self) -> bool {
-        self.max.is_some_and(|max| self.used.saturating_add(self.asked) > max)
+        // Who asks for nothing more is in nobody's way.
+        self.asked > 0 && self.max.is_some_and(|max| self.used.saturating_add(self.asked) > max)
     }
 
     fn can_never_fit(&self) -> bool {
@@ -202,7 +203,10 @@ impl Book {
             State::Granted { measured } => {
                 let fresh = *measured == self.measured.1;
                 self.used.give_back(&entry.demand, fresh);
-                match self.over(demand) {
+                // What was measured holds the old demand's memory already.
+                let held = if fresh { 0 } else { entry.demand.process_bytes };
+                let grown = demand.process_bytes.saturating_sub(held);
+                match self.over(&Demand { process_bytes: grown, ..demand.clone() }) {
                     None => {
                         self.used.take(demand);
                         *measured = self.measured.1;

@@ -1,12 +1,15 @@
 //! What the registry believes against what is there.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde::Serialize;
-use tokio::{task::AbortHandle, time::sleep};
+use tokio::time::sleep;
 
 use super::verbs::StreamManager;
-use crate::status::{LegPhase, Phase};
+use crate::{
+    spec::StreamId,
+    status::{LegPhase, Phase},
+};
 
 /// Between two looks at something that does not add up: it may just be on its way.
 const AGAIN: Duration = Duration::from_millis(50);
@@ -38,7 +41,7 @@ pub struct AuditFinding {
     /// What does not add up.
     pub what: Mismatch,
     /// Which stream, where it is one.
-    pub stream: Option<String>,
+    pub stream: Option<StreamId>,
     /// The same in words.
     pub detail: String,
 }
@@ -91,12 +94,12 @@ impl StreamManager {
         let mut audit = Audit::default();
         let (mut held, mut known, mut on_air, mut connecting) = (0, 0, 0, 0);
         let mut findings = vec![];
-        let mut find = |what, stream: Option<&str>, detail: String| {
-            findings.push(AuditFinding { what, stream: stream.map(str::to_owned), detail });
+        let mut find = |what, stream: Option<&StreamId>, detail: String| {
+            findings.push(AuditFinding { what, stream: stream.cloned(), detail });
         };
         for entry in registry.streams.values() {
             let status = entry.run.status();
-            let (ended, id) = (status.phase == Phase::Ended, Some(status.id.as_str()));
+            let (ended, id) = (status.phase == Phase::Ended, Some(&status.id));
             let alive = entry.task.as_ref().map(|task| !task.is_finished());
             held += usize::from(entry.run.holds_place());
             known += usize::from(alive == Some(true));
@@ -118,10 +121,10 @@ impl StreamManager {
                 }
             }
         }
-        let measured = registry.monitor.as_ref().is_some_and(|task| !AbortHandle::is_finished(task));
+        let measured = registry.monitor.as_ref().is_some_and(|task| !task.is_finished());
         // Still under the lock: nothing is launched or replaced between the two sides of a comparison.
         audit.places = inner.ledger.places();
-        audit.tasks = Arc::strong_count(&inner.services.alive).saturating_sub(1);
+        audit.tasks = inner.services.tasks.len();
         audit.connections = inner.services.dialer.connections();
         let (threads, busy) = inner.services.disks.threads();
         drop(registry);

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
 
 use super::{doctor::Wanted, monitor, verbs::StreamManager};
 use crate::{
@@ -20,6 +21,9 @@ use crate::{
 
 /// Memory that is left to the system and to other programs unless said otherwise, in bytes.
 const RESERVE: u64 = 500_000_000;
+
+/// A longer time is beyond what a clock can tell, and as good as for ever.
+pub(super) const YEAR: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Settings of a [`StreamManager`].
 #[derive(Debug)]
@@ -138,7 +142,7 @@ impl Builder {
     ///
     /// The first sample is taken that long after the first stream has started; without streams nothing is measured.
     pub fn monitor_every(mut self, interval: Duration) -> Self {
-        self.monitor.every = interval;
+        self.monitor.every = interval.min(YEAR);
         self
     }
 
@@ -163,7 +167,7 @@ impl Builder {
     /// Lets a stream that has ended, and its log, be looked at for so long; then both are freed, without anyone calling
     /// anything. Default: 60 s; 0 forgets at once; a year at most.
     pub fn keep_ended(mut self, time: Duration) -> Self {
-        self.keep.ended = time.min(Duration::from_secs(365 * 24 * 60 * 60));
+        self.keep.ended = time.min(YEAR);
         self
     }
 
@@ -191,7 +195,7 @@ impl Builder {
     /// Creates the manager on the current tokio runtime, which needs its time and I/O drivers.
     ///
     /// # Errors
-    /// `InvalidSpec` when the media root is not a directory.
+    /// `InvalidSpec` when the media root is not a directory, or streams shall wait for memory that nobody measures.
     pub async fn build(self) -> Result<StreamManager> {
         let wanted = self.wanted();
         let root = match self.media_root {
@@ -209,10 +213,18 @@ impl Builder {
             disks: Disks::default(),
             bus: Bus::default(),
             books: Arc::new(Books::new(self.keep)),
-            alive: Arc::default(),
+            tasks: TaskTracker::new(),
             times: self.times,
             epoch: Instant::now(),
         };
+        if self.limits.process_bytes.is_some()
+            && self.monitor.every.is_zero()
+            && !matches!(self.admission, Admission::Reject)
+        {
+            let detail =
+                "streams that wait for memory need a monitor to see it come free: do not turn it off";
+            return Err(Error::new(ErrorKind::InvalidSpec, "monitor_every", detail));
+        }
         let monitor = monitor::Settings { max_process_memory: self.limits.process_bytes, ..self.monitor };
         let ledger = Ledger::new(self.limits, self.admission);
         let shelf = Shelf::new(root);

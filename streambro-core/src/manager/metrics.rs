@@ -71,11 +71,11 @@ impl StreamManager {
     }
 
     fn families(&self) -> Vec<Family> {
-        families(&self.list(), &ProcessSample::own(&Root::default()))
+        families(&self.list(), ProcessSample::own(&Root::default()))
     }
 }
 
-fn families(streams: &[StreamStatus], process: &ProcessSample) -> Vec<Family> {
+fn families(streams: &[StreamStatus], process: Option<ProcessSample>) -> Vec<Family> {
     let family = |name, kind, unit, help, samples| Family { name, kind, unit, help, samples };
     let each = |value: &dyn Fn(&StreamStatus) -> Option<f64>| {
         let sample = |stream: &StreamStatus| {
@@ -85,7 +85,10 @@ fn families(streams: &[StreamStatus], process: &ProcessSample) -> Vec<Family> {
         };
         streams.iter().filter_map(sample).collect::<Vec<_>>()
     };
-    let one = |value| vec![Sample { labels: vec![], value }];
+    // Without a figure there is no sample: 0 would look like a process that began anew.
+    let one = |value: fn(ProcessSample) -> f64| {
+        process.map(|process| Sample { labels: vec![], value: value(process) }).into_iter().collect()
+    };
     let phases = PHASES.iter().map(|(phase, name)| {
         let count = streams.iter().filter(|stream| stream.phase == *phase).count();
         Sample { labels: vec![("phase", (*name).to_owned())], value: count as f64 }
@@ -108,7 +111,8 @@ fn families(streams: &[StreamStatus], process: &ProcessSample) -> Vec<Family> {
         ),
         family(
             "streambro_stream_media_seconds",
-            Kind::Counter,
+            // Not a counter: a reconnect goes back to the last keyframe.
+            Kind::Gauge,
             "seconds",
             "How far the stream's clock is.",
             each(&|stream| Some(stream.media_ms as f64 / 1_000.0)),
@@ -153,14 +157,14 @@ fn families(streams: &[StreamStatus], process: &ProcessSample) -> Vec<Family> {
             Kind::Counter,
             "seconds",
             "Processor time of the whole process.",
-            one(process.cpu_ms as f64 / 1_000.0),
+            one(|process| process.cpu_ms as f64 / 1_000.0),
         ),
         family(
             "streambro_process_resident_bytes",
             Kind::Gauge,
             "bytes",
             "Resident memory of the whole process.",
-            one(process.resident_bytes as f64),
+            one(|process| process.resident_bytes as f64),
         ),
     ]
 }

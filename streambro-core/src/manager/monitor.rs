@@ -65,7 +65,7 @@ struct Last {
 
 impl Monitor {
     pub(super) fn new(settings: Settings) -> Self {
-        let before = ProcessSample::own(&Root::default());
+        let before = ProcessSample::own(&Root::default()).unwrap_or_default();
         let last = Last { sample: before, at: Instant::now(), usage: None, alarm: Alarm::default() };
         Self { settings, before, last: Mutex::new(last) }
     }
@@ -76,7 +76,9 @@ impl Monitor {
             return None;
         }
         let mut last = self.last();
-        (last.sample, last.at) = (ProcessSample::own(&Root::default()), Instant::now());
+        if let Some(sample) = ProcessSample::own(&Root::default()) {
+            (last.sample, last.at) = (sample, Instant::now());
+        }
         Some(measure(Arc::downgrade(manager), self.settings.every))
     }
 
@@ -92,7 +94,9 @@ impl Monitor {
 
     /// Measures every run and acts on what is too much.
     fn sample(&self, runs: &[Arc<Run>], bus: &Bus) {
-        let (now, sample) = (Instant::now(), ProcessSample::own(&Root::default()));
+        // Nothing can be said without it; the next sample covers this interval too.
+        let Some(sample) = ProcessSample::own(&Root::default()) else { return };
+        let now = Instant::now();
         let mut last = self.last();
         let spent = Spent {
             over: now.saturating_duration_since(last.at),

@@ -3,7 +3,7 @@
 use super::{place::cost, user::Caller, verbs::StreamManager};
 use crate::{
     error::{Error, ErrorKind, Result},
-    monitor::Host,
+    monitor::{Host, Root},
     plan::{self, Capacity, Explanation, Machine, Plan, Share, Verdict, findings, verdict},
     spec::StreamSpec,
 };
@@ -73,12 +73,14 @@ impl StreamManager {
         }
         self.weigh();
         let uses = self.0.ledger.uses(mix.iter().map(Share::demand));
-        Ok(plan::capacity(&machine(&Host::sample())?, self.0.reserve, mix, &uses))
+        Ok(plan::capacity(&machine(&Host::quick(&Root::default()))?, self.0.reserve, mix, &uses))
     }
 }
 
-/// What counts of a host for how much fits on it. The load is that of the last minute; it counts what waits for a disk
-/// as well.
+/// What counts of a host for how much fits on it.
+///
+/// The load is that of the last minute; it counts what waits for a disk as well. It is the whole machine's: where this
+/// process may use a part of it only, it is taken to be spread evenly.
 fn machine(host: &Host) -> Result<Machine> {
     if host.memory_bytes == 0 {
         return Err(Error::new(
@@ -96,7 +98,7 @@ fn machine(host: &Host) -> Result<Machine> {
     Ok(Machine {
         memory_available: host.memory_available_bytes,
         microcores: micro(host.cpus),
-        microcores_used: micro(host.load[0]),
+        microcores_used: micro(host.load[0] * (host.cpus / host.cpus_online.max(host.cpus)).min(1.0)),
         bandwidth_free: None,
         descriptors: host.descriptors,
         descriptors_used: host.descriptors_used,

@@ -59,9 +59,10 @@ impl StreamManager {
 
     /// Looks how much memory the process has, where that is limited.
     pub(super) fn weigh(&self) {
-        if self.0.ledger.limits_process_memory() {
-            let bytes = ProcessSample::own(&Root::default()).resident_bytes;
-            self.0.ledger.set_process_memory(bytes);
+        if self.0.ledger.limits_process_memory()
+            && let Some(own) = ProcessSample::own(&Root::default())
+        {
+            self.0.ledger.set_process_memory(own.resident_bytes);
         }
     }
 }

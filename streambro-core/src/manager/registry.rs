@@ -7,7 +7,7 @@ use std::{
 };
 
 use tokio::{
-    task::AbortHandle,
+    task::{AbortHandle, JoinHandle},
     time::{Instant, sleep_until},
 };
 
@@ -19,7 +19,9 @@ pub(super) struct Registry {
     /// Whether it takes no more.
     pub(super) closed: bool,
     /// Measures while there are streams.
-    pub(super) monitor: Option<AbortHandle>,
+    pub(super) monitor: Option<JoinHandle<()>>,
+    /// Those that a `replace` has taken out of the list and that still say goodbye.
+    pub(super) leaving: Vec<Entry>,
     keep: Duration,
 }
 
@@ -33,7 +35,7 @@ pub(super) struct Entry {
 impl Registry {
     /// An empty registry that knows streams for `keep` after their end.
     pub(super) fn new(keep: Duration) -> Self {
-        Self { streams: BTreeMap::new(), closed: false, monitor: None, keep }
+        Self { streams: BTreeMap::new(), closed: false, monitor: None, leaving: vec![], keep }
     }
 
     /// The stream of this name that runs or is still known.
@@ -50,6 +52,11 @@ impl Registry {
 
     fn knows(&self, run: &Run, now: Instant) -> bool {
         run.ended_at().is_none_or(|ended| now < ended + self.keep)
+    }
+
+    /// Takes out those that nobody needs to wait for any more.
+    pub(super) fn forget_leaving(&mut self) {
+        self.leaving.retain(|entry| entry.task.as_ref().is_some_and(|task| !task.is_finished()));
     }
 
     /// Frees what is no longer known. Returns when the next one is due.

@@ -1,7 +1,7 @@
 //! The registry of streams and what can be done with it.
 
 use std::{
-    fmt,
+    fmt, mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -9,12 +9,12 @@ use std::{
 use tokio::{
     runtime::Handle,
     sync::watch,
-    task::{AbortHandle, JoinHandle},
+    task::JoinHandle,
     time::{Instant, timeout, timeout_at},
 };
 
 use super::{
-    builder::Builder,
+    builder::{Builder, YEAR},
     doctor::Wanted,
     monitor::{Monitor, Settings},
     registry::{Entry, Registry, forget_ended},
@@ -31,6 +31,9 @@ use crate::{
     supervisor::{self, Run, Services},
     survey::{Opened, Shelf},
 };
+
+/// How long a shutdown waits for tasks that it has aborted.
+const LAST_BREATH: Duration = Duration::from_secs(2);
 
 /// Runs streams. Cheap to clone; when the last clone is dropped, its streams are aborted.
 #[derive(Clone)]
@@ -107,19 +110,19 @@ impl StreamManager {
 
     pub(super) async fn start_for(&self, caller: Caller<'_>, spec: StreamSpec) -> Result<Stream> {
         let id = self.check(&spec)?;
-        let run = loop {
+        let (run, before) = loop {
             match self.claim(caller, &id, &spec)? {
-                Claim::New(run) => break run,
+                Claim::New(run, before) => break (run, before),
                 Claim::Running(run) => return Ok(Stream(run)),
                 Claim::Unsettled(run) => settled(&run).await,
             }
         };
-        let unfinished = Unfinished { manager: self, run: &run };
+        let unfinished = Unfinished { manager: self, run: &run, before };
         self.weigh();
         self.glance(&run.spec)?;
         let opened = self.survey(&run.spec).await?;
         self.launch(&run, opened)?;
-        std::mem::forget(unfinished);
+        unfinished.finish();
         Ok(Stream(run))
     }
 
@@ -139,7 +142,7 @@ impl StreamManager {
 
     pub(super) async fn replace_for(&self, caller: Caller<'_>, spec: StreamSpec) -> Result<Stream> {
         let id = self.check(&spec)?;
-        let known = self.find(caller, id.as_str())?;
+        let known = self.find(caller, id.as_str()).and_then(running)?;
         if known.is_settled() && known.spec.difference(&spec).is_none() {
             return Ok(Stream(known));
         }
@@ -152,27 +155,31 @@ impl StreamManager {
             }
             // Again: it may have gone, and another user's come, while the source was opened.
             let old = registry.streams.get(&id).filter(|entry| caller.may_see(&entry.run.spec));
-            let old = old.map(|entry| Arc::clone(&entry.run)).ok_or_else(|| missing(id.as_str()))?;
+            let old = old.map(|entry| Arc::clone(&entry.run)).ok_or_else(|| missing(id.as_str()));
+            let old = old.and_then(running)?;
+            if old.is_stopping() {
+                let detail = "the stream is being stopped; start it again when it has ended";
+                return Err(Error::new(ErrorKind::Ended, id.as_str(), detail));
+            }
             let permit = self.inherit(&old, &spec, &opened)?;
             let run = Run::new(id.clone(), spec, &self.0.services.books);
             run.hold(permit);
             let entry = Entry { run: Arc::clone(&run), task: None };
-            (registry.streams.insert(id, entry), run)
+            let leaving = registry.streams.insert(id, entry);
+            registry.forget_leaving();
+            registry.leaving.extend(leaving);
+            (old, run)
         };
-        let unfinished = Unfinished { manager: self, run: &run };
-        if let Some(old) = old {
-            old.run.stop(Reason::Stopped);
-            let bound = self.0.services.times.goodbye * 2;
-            if timeout(bound, Stream(Arc::clone(&old.run)).ended()).await.is_err() {
-                old.run.end(Reason::Stopped, "there was no time for a goodbye", &self.0.services.bus);
-            }
-            if let Some(task) = old.task {
-                task.abort();
-            }
-            run.inherit(&old.run);
-        }
+        let unfinished = Unfinished { manager: self, run: &run, before: None };
+        old.stop(Reason::Stopped);
+        // Also when this future is dropped: nobody else waits for its goodbye.
+        let leaving = Leaving { manager: self, run: &old };
+        let bound = self.0.services.times.goodbye * 2;
+        let _ = timeout(bound, Stream(Arc::clone(&old)).ended()).await;
+        drop(leaving);
+        run.inherit(&old);
         self.launch(&run, opened)?;
-        std::mem::forget(unfinished);
+        unfinished.finish();
         Ok(Stream(run))
     }
 
@@ -250,27 +257,34 @@ impl StreamManager {
     /// Idempotent; a second call waits as well. Cancel safe: the streams go on ending.
     pub async fn shutdown(&self, grace: Duration) {
         // A grace beyond what a clock can tell is as good as a year.
-        let grace = grace.min(Duration::from_secs(365 * 24 * 60 * 60));
+        let grace = grace.min(YEAR);
         let deadline = Instant::now() + grace;
         let runs: Vec<_> = {
             let mut registry = self.registry();
             registry.closed = true;
-            registry.streams.values().map(|entry| Arc::clone(&entry.run)).collect()
+            let Registry { streams, leaving, .. } = &*registry;
+            let begun = |entry: &Entry| (Arc::clone(&entry.run), entry.task.is_some());
+            streams.values().chain(leaving).map(begun).collect()
         };
-        for run in &runs {
+        for (run, begun) in &runs {
             run.stop(Reason::ShutDown);
-        }
-        for run in &runs {
-            if timeout_at(deadline, Stream(Arc::clone(run)).ended()).await.is_err() {
-                self.abort(run);
+            if !begun {
+                // Its source is being opened, which a dead mount takes for ever.
+                run.withdraw(&self.0.services.bus);
             }
         }
-        let monitor = self.registry().monitor.take();
-        if let Some(task) = monitor {
-            task.abort();
+        for (run, _) in &runs {
+            if timeout_at(deadline, Stream(Arc::clone(run)).ended()).await.is_err() {
+                self.abort(run, Reason::ShutDown);
+            }
         }
+        // What is aborted ends at its next breath; a host that blocks its runtime may hold it up.
+        let tasks = &self.0.services.tasks;
+        tasks.close();
+        let _ = timeout_at(deadline + LAST_BREATH, tasks.wait()).await;
+        let monitor = self.registry().monitor.take();
         let forgetting = self.0.forgetting.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = forgetting {
+        for task in [monitor, forgetting].into_iter().flatten() {
             task.abort();
             // It ends by being aborted.
             let _ = task.await;
@@ -312,10 +326,8 @@ impl StreamManager {
         }
         let run = Run::new(id.clone(), spec.clone(), &self.0.services.books);
         let entry = Entry { run: Arc::clone(&run), task: None };
-        if let Some(before) = registry.streams.insert(id.clone(), entry) {
-            run.inherit(&before.run);
-        }
-        Ok(Claim::New(run))
+        let before = registry.streams.insert(id.clone(), entry);
+        Ok(Claim::New(run, before))
     }
 
     /// Lets a run begin, once it has a place or a turn. One that has been stopped meanwhile ends instead.
@@ -330,6 +342,8 @@ impl StreamManager {
             return Err(Error::new(ErrorKind::Ended, run.id.as_str(), detail));
         };
         if run.is_stopping() {
+            // A host's subscriber to traces may come back.
+            drop(registry);
             run.end(Reason::Stopped, "", &self.0.services.bus);
             return Ok(());
         }
@@ -338,20 +352,23 @@ impl StreamManager {
         }
         run.show_waiting(&self.0.services);
         let work = supervisor::run(Arc::clone(run), opened, Arc::clone(&self.0.services));
-        entry.task = Some(self.0.runtime.spawn(work).abort_handle());
-        if registry.monitor.as_ref().is_none_or(AbortHandle::is_finished) {
+        entry.task = Some(self.0.services.tasks.spawn_on(work, &self.0.runtime).abort_handle());
+        if registry.monitor.as_ref().is_none_or(JoinHandle::is_finished) {
             let measure = self.0.monitor.task(&self.0);
-            registry.monitor = measure.map(|task| self.0.runtime.spawn(task).abort_handle());
+            registry.monitor = measure.map(|task| self.0.runtime.spawn(task));
         }
         Ok(())
     }
 
-    fn abort(&self, run: &Arc<Run>) {
+    fn abort(&self, run: &Arc<Run>, reason: Reason) {
         // In this order: the task's own last word must not come first.
-        run.end(Reason::ShutDown, "there was no time for a goodbye", &self.0.services.bus);
+        run.end(reason, "there was no time for a goodbye", &self.0.services.bus);
         let mut registry = self.registry();
-        let entry = registry.streams.get_mut(&run.id).filter(|entry| Arc::ptr_eq(&entry.run, run));
-        if let Some(task) = entry.and_then(|entry| entry.task.take()) {
+        let Registry { streams, leaving, .. } = &mut *registry;
+        let mut entries = streams.get_mut(&run.id).into_iter().chain(leaving);
+        if let Some(task) =
+            entries.find(|entry| Arc::ptr_eq(&entry.run, run)).and_then(|entry| entry.task.take())
+        {
             task.abort();
         }
     }
@@ -407,14 +424,19 @@ impl Drop for Inner {
         if let Some(task) = forgetting {
             task.abort();
         }
-        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
-        for entry in registry.streams.values() {
+        let mut registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        let Registry { streams, leaving, monitor, .. } = &mut *registry;
+        let streams = mem::take(streams);
+        let entries: Vec<_> = streams.into_values().chain(mem::take(leaving)).collect();
+        let monitor = monitor.take();
+        drop(registry);
+        for entry in entries {
             entry.run.end(Reason::ShutDown, "the manager was dropped", &self.services.bus);
             if let Some(task) = &entry.task {
                 task.abort();
             }
         }
-        if let Some(monitor) = &registry.monitor {
+        if let Some(monitor) = monitor {
             monitor.abort();
         }
         self.services.bus.close();
@@ -423,8 +445,8 @@ impl Drop for Inner {
 
 /// What [`StreamManager::claim`] found.
 enum Claim {
-    /// The id was free; this run has it now.
-    New(Arc<Run>),
+    /// The id was free; this run has it now. The one that had it before has ended.
+    New(Arc<Run>, Option<Entry>),
     /// This run is just what is wanted.
     Running(Arc<Run>),
     /// This run opens its source or says goodbye: what becomes of it decides.
@@ -446,17 +468,49 @@ async fn settled(run: &Run) {
 struct Unfinished<'a> {
     manager: &'a StreamManager,
     run: &'a Arc<Run>,
+    /// Who had the id before, and can still be looked at.
+    before: Option<Entry>,
+}
+
+impl Unfinished<'_> {
+    fn finish(self) {
+        let mut this = mem::ManuallyDrop::new(self);
+        if let Some(before) = this.before.take() {
+            this.run.inherit(&before.run);
+        }
+    }
 }
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
         let mut registry = self.manager.registry();
-        if registry.streams.get(&self.run.id).is_some_and(|entry| Arc::ptr_eq(&entry.run, self.run)) {
-            registry.streams.remove(&self.run.id);
-        }
+        let found = registry.streams.get_mut(&self.run.id).filter(|entry| Arc::ptr_eq(&entry.run, self.run));
+        let gone = match (found, self.before.take()) {
+            (Some(entry), Some(before)) => Some(mem::replace(entry, before)),
+            (Some(_), None) => registry.streams.remove(&self.run.id),
+            (None, before) => before,
+        };
         drop(registry);
+        drop(gone);
         self.run.withdraw(&self.manager.0.services.bus);
     }
+}
+
+/// Ends a run that a `replace` has taken out of the registry, if it has not said its goodbye by then.
+struct Leaving<'a> {
+    manager: &'a StreamManager,
+    run: &'a Arc<Run>,
+}
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        self.manager.abort(self.run, Reason::Stopped);
+    }
+}
+
+/// What has ended is nothing to change.
+fn running(run: Arc<Run>) -> Result<Arc<Run>> {
+    if run.ended_at().is_some() { Err(missing(run.id.as_str())) } else { Ok(run) }
 }
 
 fn missing(id: &str) -> Error {

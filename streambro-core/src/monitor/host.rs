@@ -17,6 +17,8 @@ use super::{
 pub struct Host {
     /// Processors this process may use; a quota can make it a fraction.
     pub cpus: f64,
+    /// Processors of the whole machine that are on.
+    pub cpus_online: f64,
     /// The machine's load over 1, 5 and 15 minutes, whoever causes it; zeros where the system does not tell.
     pub load: [f64; 3],
     /// Memory that there is for this process, in bytes; 0 where the system does not tell.
@@ -46,6 +48,14 @@ impl Host {
 
     /// The same beneath another root.
     pub(crate) fn sample_at(root: &Root) -> Self {
+        let whole = ProcessSample::whole(root, "self");
+        let mut host = Self::quick(root);
+        host.process.proportional_bytes = whole.and_then(|whole| whole.proportional_bytes);
+        host
+    }
+
+    /// The same without the PSS of this process: about 2 ms, however much memory it has.
+    pub(crate) fn quick(root: &Root) -> Self {
         let mut memory = Memory { limit: 0, available: 0 };
         if let Ok(mut system) = sysinfo::System::new() {
             system.refresh_memory_specifics(sysinfo::MemoryRefreshKind::nothing().with_ram());
@@ -59,6 +69,7 @@ impl Host {
         let descriptors = rustix::process::getrlimit(rustix::process::Resource::Nofile);
         Self {
             cpus: quota.map_or(whole, |quota| quota.min(whole)),
+            cpus_online: cpus_online(root).unwrap_or(whole),
             load,
             memory_bytes: limit.map_or(memory.limit, |limit| limit.limit.min(memory.limit)),
             memory_available_bytes: limit
@@ -67,11 +78,7 @@ impl Host {
             descriptors: descriptors.current,
             descriptors_hard: descriptors.maximum,
             descriptors_used: descriptors_used(root),
-            process: ProcessSample {
-                proportional_bytes: ProcessSample::whole(root, "self")
-                    .and_then(|whole| whole.proportional_bytes),
-                ..ProcessSample::own(root)
-            },
+            process: ProcessSample::own(root).unwrap_or_default(),
         }
     }
 }
@@ -81,6 +88,10 @@ fn allowed_cpus(root: &Root) -> f64 {
     let listed = root.text("/proc/self/status").and_then(|status| text::listed_cpus(&status));
     let counted = || std::thread::available_parallelism().map_or(1, |cpus| cpus.get() as u32);
     f64::from(listed.unwrap_or_else(counted).max(1))
+}
+
+fn cpus_online(root: &Root) -> Option<f64> {
+    root.text("/sys/devices/system/cpu/online").and_then(|list| text::cpus_of(&list)).map(f64::from)
 }
 
 /// File descriptors that this process has open.

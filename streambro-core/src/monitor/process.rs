@@ -23,12 +23,12 @@ pub struct ProcessSample {
 
 impl ProcessSample {
     /// This process, without its PSS. Costs one small file (under 0.1 ms, measured), which the kernel answers from
-    /// counters: no lock of the address space is taken.
-    pub(crate) fn own(root: &Root) -> Self {
+    /// counters: no lock of the address space is taken. `None` when it cannot be opened, as without a descriptor left.
+    pub(crate) fn own(root: &Root) -> Option<Self> {
         // Finer than ticks, and there on every system.
         let used = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
         let ms = used.tv_sec.saturating_mul(1_000).saturating_add(used.tv_nsec / 1_000_000);
-        Self { cpu_ms: u64::try_from(ms).unwrap_or(0), ..Self::memory_of(root, "self").unwrap_or_default() }
+        Some(Self { cpu_ms: u64::try_from(ms).unwrap_or(0), ..Self::memory_of(root, "self")? })
     }
 
     /// A process by its id, or `self`, with its PSS; `None` when it is gone. For children, and for a look on request.
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn this_process_is_seen() {
         let block = vec![1_u8; 16 << 20];
-        let sample = ProcessSample::own(&Root::default());
+        let sample = ProcessSample::own(&Root::default()).unwrap();
         assert!(sample.anonymous_bytes >= block.len() as u64, "{sample:?}");
         assert!(sample.resident_bytes >= sample.anonymous_bytes, "{sample:?}");
         let whole = ProcessSample::whole(&Root::default(), "self").unwrap();

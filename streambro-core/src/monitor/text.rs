@@ -21,10 +21,14 @@ pub(super) fn count(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok())
 }
 
-/// How many processors a list such as `0-1,4` names.
+/// How many processors the `Cpus_allowed_list` of a status names.
 pub(super) fn listed_cpus(text: &str) -> Option<u32> {
-    let list = text.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?.trim();
-    list.split(',').try_fold(0_u32, |sum, part| {
+    cpus_of(text.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"))?)
+}
+
+/// How many processors a list such as `0-1,4` names.
+pub(super) fn cpus_of(list: &str) -> Option<u32> {
+    list.trim().split(',').try_fold(0_u32, |sum, part| {
         let (first, last) = part.split_once('-').unwrap_or((part, part));
         let (first, last): (u32, u32) = (first.parse().ok()?, last.parse().ok()?);
         sum.checked_add(last.checked_sub(first)?.checked_add(1)?)

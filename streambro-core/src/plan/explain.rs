@@ -67,6 +67,7 @@ pub enum Verdict {
     /// Put it on its way.
     Start,
     /// Let it wait.
+    #[non_exhaustive]
     Queue {
         /// Its place in the queue, from 1.
         position: usize,
@@ -78,6 +79,7 @@ pub enum Verdict {
         over: u64,
     },
     /// Refuse it with `LimitReached`.
+    #[non_exhaustive]
     Refuse {
         /// The first limit in its way.
         limit: Limit,

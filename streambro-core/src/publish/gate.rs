@@ -46,9 +46,11 @@ impl Gate {
         lanes.hosts.entry(host.to_owned()).or_default().reserve(PER_SECOND_AND_HOST, now)
     }
 
-    /// Lets one whose turn has come pass to its `host`, or says when to ask again.
-    pub(crate) fn pass_host(&self, host: &str, now: Instant) -> Result<(), Instant> {
-        self.lanes().hosts.entry(host.to_owned()).or_default().pass(PER_SECOND_AND_HOST, now)
+    /// Gives back a turn among those to the same host that nobody will use.
+    pub(crate) fn give_back_host(&self, host: &str, now: Instant) {
+        if let Some(lane) = self.lanes().hosts.get_mut(host) {
+            lane.give_back(PER_SECOND_AND_HOST, now);
+        }
     }
 
     /// Promises the next turn among all and returns when it is: `now` or later.
@@ -56,9 +58,24 @@ impl Gate {
         self.lanes().all.reserve(PER_SECOND, now)
     }
 
-    /// Lets one whose turn has come pass, or says when to ask again.
-    pub(crate) fn pass(&self, now: Instant) -> Result<(), Instant> {
-        self.lanes().all.pass(PER_SECOND, now)
+    /// Gives back a turn among all that nobody will use.
+    pub(crate) fn give_back(&self, now: Instant) {
+        self.lanes().all.give_back(PER_SECOND, now);
+    }
+
+    /// Lets one whose turns have come pass to its `host`, or says when to ask again.
+    pub(crate) fn pass(&self, host: &str, now: Instant) -> Result<(), Instant> {
+        let mut lanes = self.lanes();
+        let Lanes { all, hosts } = &mut *lanes;
+        let at_host = hosts.entry(host.to_owned()).or_default();
+        // Both at the same moment: who was held up by the one must not find the other's second over.
+        let free = all.full_until(PER_SECOND, now).max(at_host.full_until(PER_SECOND_AND_HOST, now));
+        if let Some(again) = free {
+            return Err(again);
+        }
+        all.passed.push_back(now);
+        at_host.passed.push_back(now);
+        Ok(())
     }
 
     fn lanes(&self) -> MutexGuard<'_, Lanes> {
@@ -73,13 +90,19 @@ impl Lane {
         turn
     }
 
-    fn pass(&mut self, per_second: usize, now: Instant) -> Result<(), Instant> {
+    /// Those behind it move up by one turn, as far as they have not been promised theirs. Two that were promised the same
+    /// moment are kept apart when they pass.
+    fn give_back(&mut self, per_second: usize, now: Instant) {
+        self.next = self
+            .next
+            .and_then(|next| next.checked_sub(SECOND / per_second as u32))
+            .filter(|next| *next > now);
+    }
+
+    /// When the next one may pass, if that is not now.
+    fn full_until(&mut self, per_second: usize, now: Instant) -> Option<Instant> {
         self.passed.retain(|at| now < *at + SECOND);
-        if let Some(first) = self.passed.front().filter(|_| self.passed.len() >= per_second) {
-            return Err(*first + SECOND);
-        }
-        self.passed.push_back(now);
-        Ok(())
+        self.passed.front().filter(|_| self.passed.len() >= per_second).map(|first| *first + SECOND)
     }
 
     fn is_idle(&self, now: Instant) -> bool {
@@ -101,16 +124,25 @@ mod tests {
         now: Instant,
         late: impl Fn(Duration) -> Duration,
     ) -> Vec<Duration> {
+        all_passed(gate, hosts, now, late).into_iter().map(|(at, _)| at).collect()
+    }
+
+    fn all_passed<'a>(
+        gate: &Gate,
+        hosts: impl Iterator<Item = &'a str>,
+        now: Instant,
+        late: impl Fn(Duration) -> Duration,
+    ) -> Vec<(Duration, &'a str)> {
         let mut waiting: BinaryHeap<_> =
-            hosts.map(|host| Reverse((gate.reserve_host(host, now), Some(host)))).collect();
+            hosts.map(|host| Reverse((gate.reserve_host(host, now), host, false))).collect();
         let mut passed = vec![];
         let mut clock = now;
-        while let Some(Reverse((at, host))) = waiting.pop() {
+        while let Some(Reverse((at, host, had_turn))) = waiting.pop() {
             clock = clock.max(at + late(at - now));
-            match host.map_or_else(|| gate.pass(clock), |host| gate.pass_host(host, clock)) {
-                Ok(()) if host.is_some() => waiting.push(Reverse((gate.reserve(clock), None))),
-                Ok(()) => passed.push(clock - now),
-                Err(again) => waiting.push(Reverse((again, host))),
+            let next = if had_turn { gate.pass(host, clock).err() } else { Some(gate.reserve(clock)) };
+            match next {
+                Some(at) => waiting.push(Reverse((at, host, true))),
+                None => passed.push((clock - now, host)),
             }
         }
         passed
@@ -155,14 +187,37 @@ mod tests {
             gate.reserve_host("crowded", now);
         }
         assert_eq!(gate.reserve_host("free", now), now);
-        assert_eq!((gate.pass_host("free", now), gate.reserve(now), gate.pass(now)), (Ok(()), now, Ok(())));
+        assert_eq!((gate.reserve(now), gate.pass("free", now)), (now, Ok(())));
+    }
+
+    #[test]
+    fn a_host_keeps_its_cap_when_those_to_it_are_held_up_by_a_crowd_to_others() {
+        let others: Vec<_> = (0..200).map(|n| n.to_string()).collect();
+        let hosts = others.iter().map(String::as_str).chain(repeat_n("a", 80));
+        let passed = all_passed(&Gate::default(), hosts, Instant::now(), |_| Duration::ZERO);
+        let to_a: Vec<_> = passed.iter().filter(|(_, host)| *host == "a").map(|(at, _)| *at).collect();
+        assert_eq!((to_a.len(), most(&to_a)), (80, 20));
+    }
+
+    #[test]
+    fn turns_that_are_given_back_hold_up_nobody() {
+        let (gate, now) = (Gate::default(), Instant::now());
+        for _ in 0..1_000 {
+            gate.reserve_host("a", now);
+            gate.reserve(now);
+        }
+        for _ in 0..1_000 {
+            gate.give_back_host("a", now);
+            gate.give_back(now);
+        }
+        assert_eq!((gate.reserve_host("a", now), gate.reserve(now)), (now, now));
     }
 
     #[test]
     fn an_idle_gate_forgets_its_hosts() {
         let (gate, now) = (Gate::default(), Instant::now());
         gate.reserve_host("a", now);
-        gate.pass_host("a", now).unwrap();
+        gate.pass("a", now).unwrap();
         gate.reserve_host("b", now + SECOND);
         assert_eq!(gate.lanes().hosts.keys().collect::<Vec<_>>(), ["b"]);
     }

@@ -197,7 +197,9 @@ impl Outbox {
                 let control = scratch.load(self, publisher);
                 let wanted = scratch.filled;
                 if wanted == 0 {
-                    SPARE_QUEUE.set(mem::take(&mut self.queue));
+                    if self.queue.capacity() > 0 {
+                        SPARE_QUEUE.set(mem::take(&mut self.queue));
+                    }
                     return Ok(Transmitted { bytes: total, outcome: Transfer::Done });
                 }
                 let ready = match scratch.gather(reader) {

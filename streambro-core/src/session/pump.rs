@@ -349,6 +349,9 @@ impl Pump {
             return Ok(());
         }
         BATCH.with_borrow_mut(|batch| {
+            // A panic may have left another stream's there.
+            batch.packets.clear();
+            batch.key = None;
             let filled = self.feed.fill(&self.reader, self.goal, MAX_PACKETS, batch);
             for packet in batch.packets.drain(..) {
                 self.place(&packet);

@@ -212,7 +212,8 @@ impl Fsm {
     /// A failure: another attempt, if there is one left.
     fn again(&mut self, leg: usize, pace: Pace, end: LegEnd, at: Duration, effects: &mut Vec<Effect>) {
         let state = &mut self.legs[leg];
-        if state.budget.spend(at) {
+        // What was planned or asked for is no failure, even where it must not come again at once.
+        if !matches!(pace, Pace::AtOnce) && state.budget.spend(at) {
             let detail = format!("no attempt is left; the last one: {}", end.detail);
             let end = LegEnd { reason: Reason::RetriesExhausted, detail };
             (state.reason, state.detail) = (Some(end.reason), end.detail.clone());

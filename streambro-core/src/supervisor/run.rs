@@ -12,8 +12,10 @@ use tokio::{
     task::JoinSet,
     time::{Instant, sleep_until},
 };
+use tokio_util::task::TaskTracker;
 use tracing::Span;
 
+use self::notes::trace;
 use super::fsm::{Effect, Fsm, Input};
 use crate::{
     clock,
@@ -42,8 +44,8 @@ pub(crate) struct Services {
     pub bus: Bus,
     /// What is written down.
     pub books: Arc<Books>,
-    /// Held by every stream's task: its count, less one, is how many there are.
-    pub alive: Arc<()>,
+    /// The tasks of streams.
+    pub tasks: TaskTracker,
     /// The time table.
     pub times: Times,
     /// What all streams count their ticks from.
@@ -80,6 +82,8 @@ struct Shown {
     detail: String,
     legs: Vec<ShownLeg>,
     ended_at: Option<Instant>,
+    /// Not by its own state machine, which may still be about to tell things.
+    cut_short: bool,
 }
 
 #[derive(Debug)]
@@ -201,8 +205,9 @@ impl Run {
         if shown.ended_at.is_some() {
             return;
         }
-        self.note(&self.span, Entry::new(What::Phase(Phase::Ended, Some(reason)), detail));
-        shown.ended_at = Some(Instant::now());
+        let entry = || Entry::new(What::Phase(Phase::Ended, Some(reason)), detail);
+        self.log().add(entry());
+        (shown.ended_at, shown.cut_short) = (Some(Instant::now()), true);
         (shown.reason, shown.detail) = (Some(reason), detail.to_owned());
         for leg in &mut shown.legs {
             leg.phase = LegPhase::Ended;
@@ -212,15 +217,15 @@ impl Run {
         }
         self.books.tell_end();
         self.take_permit();
-        // Under the lock: nobody may show another phase after this one.
-        let from = self.phase.send_replace(Phase::Ended);
+        // Under the lock: nobody may show or tell another phase after this one. And told before those who wait for the
+        // end wake up: they shall find it among their events.
+        let (from, to) = (self.set_phase(Phase::Ended), Phase::Ended);
+        let reason = Some(reason);
+        self.emit(EventKind::Phase { from, to, reason, detail: detail.to_owned() }, bus);
+        self.wake();
         drop(shown);
-        let to = Phase::Ended;
-        bus.emit(
-            &self.id,
-            self.spec.user.as_deref(),
-            EventKind::Phase { from, to, reason: Some(reason), detail: detail.to_owned() },
-        );
+        // Not under it: a host's subscriber may ask for the status.
+        trace(&self.span, &entry());
     }
 
     /// Moves it to a phase before its state machine begins. Does nothing to one that has ended.
@@ -229,14 +234,41 @@ impl Run {
         if shown.ended_at.is_some() {
             return;
         }
-        self.note(&self.span, Entry::new(What::Phase(to, reason), detail));
+        let entry = || Entry::new(What::Phase(to, reason), detail);
+        self.log().add(entry());
         (shown.reason, shown.detail) = (reason, detail.to_owned());
-        let from = self.phase.send_replace(to);
-        bus.emit(
-            &self.id,
-            self.spec.user.as_deref(),
-            EventKind::Phase { from, to, reason, detail: detail.to_owned() },
-        );
+        let from = self.set_phase(to);
+        self.emit(EventKind::Phase { from, to, reason, detail: detail.to_owned() }, bus);
+        self.wake();
+        drop(shown);
+        trace(&self.span, &entry());
+    }
+
+    /// Tells what its state machine did, unless somebody has ended the run meanwhile and had the last word.
+    fn tell(&self, kind: EventKind, bus: &Bus) {
+        let shown = self.shown();
+        if !shown.cut_short {
+            self.emit(kind, bus);
+        }
+    }
+
+    fn emit(&self, kind: EventKind, bus: &Bus) {
+        bus.emit(&self.id, self.spec.user.as_deref(), kind);
+    }
+
+    /// Moves to a phase and lets nobody know yet. Returns the one before.
+    fn set_phase(&self, to: Phase) -> Phase {
+        let mut from = to;
+        self.phase.send_if_modified(|phase| {
+            from = std::mem::replace(phase, to);
+            false
+        });
+        from
+    }
+
+    /// Wakes those who wait for a phase.
+    fn wake(&self) {
+        self.phase.send_modify(|_| {});
     }
 
     /// Waits until somebody wants it to end.
@@ -290,11 +322,11 @@ impl Run {
         }
     }
 
-    /// Shows the state machine's state, then lets waiters see the phase. Nothing changes once it has ended.
-    fn show(&self, fsm: &Fsm) {
+    /// Shows the state machine's state. Nothing changes once it has ended: false then.
+    fn show(&self, fsm: &Fsm) -> bool {
         let mut shown = self.shown();
         if shown.ended_at.is_some() {
-            return;
+            return false;
         }
         shown.reason = fsm.reason();
         shown.detail = fsm.detail().to_owned();
@@ -314,7 +346,8 @@ impl Run {
             // Before anyone hears of the end: who waited for it may start the next one at once.
             self.take_permit();
         }
-        self.phase.send_if_modified(|phase| std::mem::replace(phase, fsm.phase()) != fsm.phase());
+        self.set_phase(fsm.phase());
+        true
     }
 
     fn shown(&self) -> MutexGuard<'_, Shown> {
@@ -471,9 +504,17 @@ impl Supervisor {
             return;
         }
         let effects = self.fsm.handle(input, now - self.began);
+        if self.run.ended_at().is_some() {
+            // Somebody else has ended it, and said so.
+            self.finished = true;
+            return;
+        }
         // Before anyone hears of it: who waited for the end finds the last line there.
         self.note(&effects);
-        self.run.show(&self.fsm);
+        self.finished = !self.run.show(&self.fsm);
+        if self.finished {
+            return;
+        }
         for effect in effects {
             match effect {
                 Effect::Dial(leg) => self.dial(leg),
@@ -482,7 +523,7 @@ impl Supervisor {
                 }
                 Effect::HangUp => {
                     self.hang_up.send_replace(true);
-                    self.due.fill(None);
+                    self.give_turns_back(now);
                 }
                 Effect::Renew => {
                     self.hang_up.send_replace(true);
@@ -493,6 +534,19 @@ impl Supervisor {
                 Effect::Finish => self.finished = true,
             }
         }
+        // After the events: who waited for a phase finds it among them.
+        self.run.wake();
+    }
+
+    fn give_turns_back(&mut self, now: Instant) {
+        let gate = &self.services.gate;
+        for (due, destination) in self.due.iter_mut().zip(&self.run.spec.destinations) {
+            match due.take().map(|due| due.wait) {
+                Some(Wait::TurnAtHost) => gate.give_back_host(destination.url.host(), now),
+                Some(Wait::Turn) => gate.give_back(now),
+                Some(Wait::Delay) | None => {}
+            }
+        }
     }
 
     /// Moves a leg on from wait to wait. Returns whether the last one is over.
@@ -501,11 +555,8 @@ impl Supervisor {
         while let Some(due) = self.due[leg].filter(|due| due.at <= now) {
             let next = match due.wait {
                 Wait::Delay => Some((gate.reserve_host(host, now), Wait::TurnAtHost)),
-                Wait::TurnAtHost => Some(match gate.pass_host(host, now) {
-                    Ok(()) => (gate.reserve(now), Wait::Turn),
-                    Err(again) => (again, Wait::TurnAtHost),
-                }),
-                Wait::Turn => gate.pass(now).err().map(|again| (again, Wait::Turn)),
+                Wait::TurnAtHost => Some((gate.reserve(now), Wait::Turn)),
+                Wait::Turn => gate.pass(host, now).err().map(|again| (again, Wait::Turn)),
             };
             self.due[leg] = next.map(|(at, wait)| Due { at, wait });
         }
@@ -534,7 +585,7 @@ impl Supervisor {
             detail: state.detail.clone(),
             retry_in_ms: retry_in.map(|delay| delay.as_millis() as u64),
         };
-        self.services.bus.emit(&self.run.id, self.run.spec.user.as_deref(), kind);
+        self.run.tell(kind, &self.services.bus);
     }
 
     fn tell_phase(&self, from: Phase) {
@@ -544,6 +595,6 @@ impl Supervisor {
             reason: self.fsm.reason(),
             detail: self.fsm.detail().to_owned(),
         };
-        self.services.bus.emit(&self.run.id, self.run.spec.user.as_deref(), kind);
+        self.run.tell(kind, &self.services.bus);
     }
 }

@@ -17,9 +17,9 @@ pub(crate) fn run(
     opened: Arc<Opened>,
     services: Arc<Services>,
 ) -> impl Future<Output = ()> + Send {
-    let (last_word, alive) = (LastWord::of(&run, &services.bus), Arc::clone(&services.alive));
+    let last_word = LastWord::of(&run, &services.bus);
     async move {
-        let (_last_word, _alive) = (last_word, alive);
+        let _last_word = last_word;
         let turn = run.permit().as_ref().filter(|permit| !permit.is_granted()).map(Permit::turn);
         if let Some(turn) = turn {
             tokio::select! {

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fs::File,
     os::unix::fs::MetadataExt,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
@@ -22,7 +22,9 @@ use crate::{
 };
 
 /// Surveys under way at once. Each holds a thread for as long as its file system takes.
-const MAX_SURVEYS: usize = 64;
+const MAX_SURVEYS: usize = 256;
+/// The same among files of one folder: a mount that is dead must not keep everybody waiting.
+const MAX_SURVEYS_OF_A_FOLDER: usize = 16;
 
 /// A source that is open and understood.
 #[derive(Debug)]
@@ -54,12 +56,18 @@ pub(crate) struct Shelf {
     root: Option<Root>,
     opened: Mutex<HashMap<Identity, Weak<Opened>>>,
     surveys: Arc<Semaphore>,
+    folders: Mutex<HashMap<PathBuf, Weak<Semaphore>>>,
 }
 
 impl Shelf {
     /// Creates an empty shelf; with a `root`, nothing outside it is ever opened.
     pub(crate) fn new(root: Option<Root>) -> Arc<Self> {
-        Arc::new(Self { root, opened: Mutex::default(), surveys: Arc::new(Semaphore::new(MAX_SURVEYS)) })
+        Arc::new(Self {
+            root,
+            opened: Mutex::default(),
+            surveys: Arc::new(Semaphore::new(MAX_SURVEYS)),
+            folders: Mutex::default(),
+        })
     }
 
     /// Opens and understands a file, or returns what another stream has open already.
@@ -107,7 +115,8 @@ impl Shelf {
             Error::new(ErrorKind::TimedOut, &name, detail)
         };
         let survey = async {
-            // It goes with the thread, not with who waits for it: a mount that is dead keeps its threads.
+            // They go with the thread, not with who waits for it: a mount that is dead keeps its threads.
+            let in_folder = self.folder_of(path).acquire_owned().await;
             let place = Arc::clone(&self.surveys).acquire_owned().await;
             let (reply, answer) = oneshot::channel();
             let (shelf, path) = (Arc::clone(self), path.to_owned());
@@ -115,7 +124,7 @@ impl Shelf {
                 .name("streambro-survey".to_owned())
                 .spawn(move || {
                     let _ = reply.send(job(&shelf, &path));
-                    drop(place);
+                    drop((place, in_folder));
                 })
                 .map_err(|error| {
                     let remedy = sys::lack_of_threads(&error).unwrap_or("no thread could be started");
@@ -125,6 +134,19 @@ impl Shelf {
             answer.await.map_err(gone)?
         };
         tokio::time::timeout(patience, survey).await.map_err(late)?
+    }
+
+    /// Who may survey files of the same folder. Forgotten when nobody does.
+    fn folder_of(&self, path: &Path) -> Arc<Semaphore> {
+        let folder = path.parent().unwrap_or(path);
+        let mut folders = self.folders.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = folders.get(folder).and_then(Weak::upgrade) {
+            return known;
+        }
+        folders.retain(|_, surveys| surveys.strong_count() > 0);
+        let surveys = Arc::new(Semaphore::new(MAX_SURVEYS_OF_A_FOLDER));
+        folders.insert(folder.to_owned(), Arc::downgrade(&surveys));
+        surveys
     }
 
     /// The blocking form of [`survey`](Self::survey).

@@ -26,7 +26,7 @@ async fn next_alert(events: &mut Subscription) -> (Option<String>, Resource, f64
     let next = async {
         loop {
             let Event { stream, kind, .. } = events.next().await.expect("the manager is there");
-            if let EventKind::Alert { what, value, threshold, began } = kind {
+            if let EventKind::Alert { what, value, threshold, began, .. } = kind {
                 return (stream.map(|id| id.to_string()), what, value, threshold, began);
             }
         }

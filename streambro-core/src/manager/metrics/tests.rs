@@ -108,11 +108,11 @@ fn is(value: f64, wanted: f64) -> bool {
 fn every_figure_is_there_with_its_labels() {
     let process = ProcessSample { cpu_ms: 1_500, resident_bytes: 9_000_000, ..ProcessSample::default() };
     let quiet = StreamStatus { usage: None, phase: Phase::Starting, ..stream("b", None) };
-    let said = read(&text(&families(&[stream("a", Some("alice")), quiet], &process)));
+    let said = read(&text(&families(&[stream("a", Some("alice")), quiet], Some(process))));
     let a = find(&said, "streambro_stream_sent_bytes_total", Some("a"));
     assert_eq!(a.1.get("user").map(String::as_str), Some("alice"));
     assert!(is(a.2, 18_446_744_073.0));
-    assert!(is(find(&said, "streambro_stream_media_seconds_total", Some("b")).2, 12.345));
+    assert!(is(find(&said, "streambro_stream_media_seconds", Some("b")).2, 12.345));
     assert!(is(find(&said, "streambro_stream_cpu_ratio", Some("a")).2, 0.045));
     assert!(is(find(&said, "streambro_stream_bits_per_second", Some("a")).2, 4_200_000.0));
     assert!(is(find(&said, "streambro_process_cpu_seconds_total", None).2, 1.5));
@@ -139,7 +139,7 @@ fn phases_are_named_as_everywhere_else() {
 
 #[test]
 fn a_manager_without_streams_still_says_something_valid() {
-    let said = read(&text(&families(&[], &ProcessSample::default())));
+    let said = read(&text(&families(&[], Some(ProcessSample::default()))));
     assert_eq!(said.len(), PHASES.len() + 2);
 }
 
@@ -147,7 +147,7 @@ proptest! {
     #[test]
     fn no_user_breaks_the_format(user in "[\\PC\\\\\"\\n,={}]{0,30}", other in "\\PC{0,10}") {
         let streams = [stream("a", Some(&user)), stream("b", Some(&other))];
-        let said = read(&text(&families(&streams, &ProcessSample::default())));
+        let said = read(&text(&families(&streams, Some(ProcessSample::default()))));
         prop_assert_eq!(&find(&said, "streambro_stream_cpu_ratio", Some("a")).1["user"], &user);
         prop_assert_eq!(&find(&said, "streambro_stream_cpu_ratio", Some("b")).1["user"], &other);
     }

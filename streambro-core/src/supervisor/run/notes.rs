@@ -37,11 +37,7 @@ impl Run {
 
     /// Writes a line into its log, and tells whoever traces.
     pub(super) fn note(&self, span: &Span, entry: Entry) {
-        match entry.level() {
-            LogLevel::Info => tracing::info!(parent: span, "{entry}"),
-            LogLevel::Warn => tracing::warn!(parent: span, "{entry}"),
-            LogLevel::Error => tracing::error!(parent: span, "{entry}"),
-        }
+        trace(span, &entry);
         self.log().add(entry);
     }
 
@@ -62,9 +58,18 @@ impl Run {
         });
     }
 
-    fn log(&self) -> MutexGuard<'_, Log> {
+    pub(super) fn log(&self) -> MutexGuard<'_, Log> {
         // Whole at every instant, whatever panicked.
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells whoever traces. Host code runs in here: never call it with a lock held.
+pub(super) fn trace(span: &Span, entry: &Entry) {
+    match entry.level() {
+        LogLevel::Info => tracing::info!(parent: span, "{entry}"),
+        LogLevel::Warn => tracing::warn!(parent: span, "{entry}"),
+        LogLevel::Error => tracing::error!(parent: span, "{entry}"),
     }
 }
 
