@@ -336,6 +336,13 @@ impl Publisher {
                 let status = self.read_status(values);
                 self.refuse(status);
             }
+            // Servers on rml_rtmp refuse a publisher in answer to nothing: what it says must tell that it is that.
+            "_error" if self.stage == Stage::Publish && transaction == 0.0 => {
+                let status = self.read_status(values);
+                if status.names_a_cause() {
+                    self.refuse(status);
+                }
+            }
             "onStatus" => {
                 let status = self.read_status(values);
                 self.status(status);

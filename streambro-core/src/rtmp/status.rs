@@ -79,6 +79,11 @@ impl Status {
         }
     }
 
+    /// Whether its words or its code say why a stream cannot be taken.
+    pub(super) fn names_a_cause(&self) -> bool {
+        self.kind != RefusalKind::Other
+    }
+
     /// Takes it for a refusal.
     pub(super) fn into_refusal(self) -> Refusal {
         Refusal { kind: self.kind, code: self.code, description: self.description }

@@ -155,6 +155,8 @@ fn converse(step: usize) {
     ];
     assert_eq!(hear(&mut publisher, &ignored.concat()), b"");
     assert_eq!(hear(&mut publisher, &created(5.0)), PUBLISH_COMMAND);
+    let late = info("_error", 0.0, "error", "NetConnection.Call.Failed", "FCPublish");
+    assert_eq!(hear(&mut publisher, &late), b"");
     assert_eq!(publisher.poll_event(), None);
     assert_eq!(hear(&mut publisher, &started()), b"");
     assert_eq!(publisher.poll_event(), Some(Event::Publishing { stream_id: 5 }));
@@ -262,6 +264,8 @@ fn refusals_are_typed_wherever_they_come() {
     assert_eq!(refusal(&[connected(), created(1.0), unlevelled]).kind, RefusalKind::AlreadyPublishing);
     let failed = info("_error", 5.0, "error", "", "");
     assert_eq!(refusal(&[connected(), created(1.0), failed]).kind, RefusalKind::Other);
+    let loose = info("_error", 0.0, "_error", "NetStream.Publish.BadName", "unknown stream key");
+    assert_eq!(refusal(&[connected(), created(1.0), loose]).kind, RefusalKind::BadKey);
 }
 
 #[test]
