@@ -26,8 +26,9 @@ fn every_reason_is_documented() {
         "{NOTE}# Reasons\n\n\
          Why a stream, a destination or a run is as it is. The name is what JSON, logs, C and Python use; in Rust it is\n\
          `Reason::BadKey` for `bad_key`. The detail beside a reason has the system's or the server's own words.\n\n\
-         \"With growing delays\" is half a second at first, doubled up to a minute; \"slowly\" is a minute; both are cut\n\
-         short by chance, down to a half, so that streams do not come back all at once.\n\n\
+         \"With growing delays\" is up to half a second at first, then three times as long each time, up to a minute;\n\
+         \"slowly\" is a minute. Both are cut short by chance, down to a half, so that streams do not come back all at once.\n\
+         \"At the same place\" holds for a stream with one destination; one of several joins the others where they are.\n\n\
          | reason | what it means | what to do |\n|---|---|---|\n"
     );
     for reason in Reason::ALL {

@@ -52,8 +52,8 @@ impl fmt::Display for Reason {
 }
 
 reasons! {
-    /// Somebody called `stop`.
-    Stopped = "stopped", "Nothing: it is what was asked for.";
+    /// Somebody called `stop`, `replace` put another run in its place, or its `start` returned an error.
+    Stopped = "stopped", "Nothing: it is what was asked for, or whoever called `start` was told.";
     /// The source has played as often as it was asked to.
     Finished = "finished", "Nothing. To play for ever, ask for `Repeat::Forever`.";
     /// The manager shut down.
@@ -63,84 +63,89 @@ reasons! {
     /// The host's name could not be resolved.
     Unresolved = "unresolved",
         "Check the host in the URL, then this machine's DNS. Tried again with growing delays.";
-    /// The destination policy does not allow the address.
+    /// The destination policy allows none of the host's addresses.
     NotAllowed = "not_allowed",
         "Choose another destination, or allow this one with `Builder::destinations`. Tried again slowly, because names \
          move.";
-    /// No TCP connection came about.
+    /// No TCP connection came about: it was refused, or nobody answered within 10 s.
     Unreachable = "unreachable",
         "Check host and port in the URL, and that no firewall is in between. Tried again with growing delays.";
     /// TLS failed: the certificate is not valid for the host, or the peer does not speak TLS.
     TlsFailed = "tls_failed",
-        "Read the detail. Check the host in the URL, that the port speaks TLS (most `rtmp` ports do not), this machine's \
-         clock and its CA certificates. For a server of your own, trust its certificate with `Destination::trust`. Tried \
-         again slowly.";
-    /// The peer did not finish the handshake in time.
+        "Check what the detail names: the host in the URL, a port that speaks no TLS, this machine's clock or its CA \
+         certificates; trust a server of your own with `Destination::trust`. Tried again slowly.";
+    /// The peer did not finish the TLS or RTMP handshake, up to accepting the stream, within 10 s.
     HandshakeTimeout = "handshake_timeout",
-        "Check that the port is one for RTMP, or RTMPS where the URL says so; otherwise the server is overloaded. Tried \
+        "Check that the port is one for RTMP, or for RTMPS where the URL says so; if it is, the server is overloaded. Tried \
          again with growing delays.";
     /// The peer broke the RTMP protocol.
     ProtocolError = "protocol_error",
-        "Check that host and port belong to an RTMP server. If they do, please report it with the detail. Tried again \
+        "Check that host and port belong to an RTMP server; if they do, please report it with the detail. Tried again \
          with growing delays.";
     /// The server refused the key.
     BadKey = "bad_key",
-        "Copy the stream key again from the platform's page, and look whether the broadcast there is still open. Then \
-         `replace` the stream. Tried again slowly.";
+        "Copy the stream key again from the platform's page, see that the broadcast there is still open, and `replace` \
+         the stream. Tried again slowly; sooner right after a drop, when the old connection may still hold the key.";
     /// The server says that the key is in use.
     AlreadyPublishing = "already_publishing",
-        "Right after a drop the server still holds the old connection: wait. If it stays, another program uses the key: \
-         end it, or use another key. Tried again with growing delays.";
+        "Right after a drop wait: the server still holds the old connection. If it stays, another program uses the key: \
+         end that one, or use another key. Tried again with growing delays.";
     /// The server wants a login, which streambro cannot do.
     AuthRequired = "auth_required",
-        "Use a key or a token, where the server has them; what it wants behind the key belongs into the key. Tried again \
-         slowly.";
+        "Ask whether the server takes a key or a token instead; a token such as `?auth=abc` is written behind the key, as \
+         a part of it. Tried again slowly.";
     /// The server does not know the application.
-    BadApp = "bad_app", "Check the path of the URL: it ends with the application, such as `/live2`. Tried again slowly.";
+    BadApp = "bad_app",
+        "Check the path of the URL: it ends with the application, such as `/live2`, and holds no key. Tried again slowly.";
     /// The server refused for another reason; the detail has its words.
     Refused = "refused", "Read the detail, and ask who runs the server. Tried again with growing delays.";
-    /// The connection closed when publishing was asked for, or within a second of it: usually a wrong key.
+    /// The connection closed when publishing was asked for, or right after it: usually a wrong key.
     RejectedEarly = "rejected_early",
-        "Check the key, and that the platform expects a broadcast now. Then `replace` the stream. Tried again slowly.";
+        "Check the key, see that the platform expects a broadcast now, and `replace` the stream. Tried again slowly.";
     /// The peer accepted no byte for 15 s, or less than a tenth of the media for 30 s.
     Stalled = "stalled",
         "If it comes again, the line is too slow or loses packets: check the upload rate against the file's bitrate. \
-         Connects again at the same place in the film.";
+         Tried again with growing delays, at the same place in the film.";
     /// The peer closed or reset the connection.
     PeerClosed = "peer_closed",
-        "Now and then nothing: servers restart. If it comes again, look at the platform's page for the reason. Connects \
-         again at the same place in the film.";
+        "Nothing if it is rare: servers restart. If it comes again, ask the platform's page why; if it never goes live, \
+         check port and path of the URL. Tried again with growing delays, at the same place in the film.";
     /// The network failed.
     NetworkFailed = "network_failed",
-        "Read the detail and check this machine's network. Connects again at the same place in the film.";
-    /// A planned reconnect before a limit of the protocol: time stamps or TLS records.
+        "Read the detail and check this machine's network. Tried again with growing delays, at the same place in the \
+         film.";
+    /// A planned reconnect before a limit of the protocol: time stamps after 20 days, or TLS records.
     Rotated = "rotated", "Nothing: it is back within seconds.";
     /// The server asked for a reconnect.
-    ReconnectRequested = "reconnect_requested", "Nothing: servers do this before they are serviced.";
+    ReconnectRequested = "reconnect_requested",
+        "Nothing: servers do this before they are serviced. It is back within seconds.";
     /// The file ended before its own tables say, or was cut while it played.
     SourceTruncated = "source_truncated",
-        "Bring the whole file, and put files into place by renaming them, never by writing over one that plays. Then \
-         start the stream again: it has ended.";
-    /// The file could not be read: the disk failed or did not answer.
+        "Bring the whole file and start the stream again: it has ended. Put files into place by renaming them, never by \
+         writing over one that plays.";
+    /// The file could not be read: the disk failed, or did not answer for 15 s.
     SourceUnreadable = "source_unreadable",
         "Read the detail; check the disk or the network file system. Tried again with growing delays.";
     /// The file breaks the rules of its format.
     SourceInvalid = "source_invalid",
-        "Make the file anew, for instance with `ffmpeg -i in.mp4 -c copy out.mp4`. Then start the stream again: it has \
+        "Make the file anew, for instance with `ffmpeg -i in.mp4 -c copy out.mp4`, and start the stream again: it has \
          ended.";
-    /// So many attempts failed in the time that the stream's `Retry` allows.
-    RetriesExhausted = "retries_exhausted", "Mend what the detail says, which has the last attempt's words, and start it again, or allow more with `Retry`.";
+    /// The destination failed as often as the stream's `Retry` allows.
+    RetriesExhausted = "retries_exhausted",
+        "Mend what the detail says, which has the last failure's words, and start the stream again, or allow more with \
+         `Retry`. Other destinations of the stream go on.";
     /// The host lacks something: file descriptors, threads or memory.
-    Host = "host", "Do what the detail says; tried again.";
-    /// Media lags or some destinations are not on the air.
+    Host = "host", "Do what the detail says; `doctor` looks for the rest. Tried again with growing delays.";
+    /// It is on the air, but a destination lags by more than two seconds.
     Behind = "behind",
-        "Look at the legs in the stream's status: a line slower than the file's bitrate needs a smaller file. Catches up \
-         by itself where the line allows it.";
+        "Nothing if it passes: it catches up by itself. If it stays, the line is slower than the file's bitrate: look at \
+         the legs in the stream's status, and take a smaller file.";
     /// It used more processor time or memory than the alerts allow, and the manager was told to restart or to stop it
     /// then.
-    OverLimit = "over_limit", "Look for what it shares the machine with, or raise the limits with `alerts`.";
-    /// A limit of the manager is in the way; the detail says which.
-    LimitReached = "limit_reached", "Wait for a place, stop another stream, or raise the limit.";
+    OverLimit = "over_limit",
+        "Look at its `usage`, and for what it shares the machine with; or raise the thresholds with `Builder::alerts`.";
+    /// It waits for a place: a limit of the manager is in the way; the detail says which.
+    LimitReached = "limit_reached", "Wait, stop another stream, or raise the limit.";
     /// A bug in streambro: a task died.
     Internal = "internal", "Please report it with the log. The stream has ended; start it again.";
 }
