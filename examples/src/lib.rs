@@ -4,3 +4,13 @@ pub mod density;
 pub mod many;
 pub mod memory;
 pub mod receiver;
+
+/// The samples of the README, held to the library.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;
+
+/// The samples of the guide to supervision, held to the library.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/supervision.md")]
+pub struct Supervision;
