@@ -58,7 +58,7 @@ pub(super) async fn runs(stream: &Stream) {
 }
 
 /// What of a manager is taken: nothing, after all that began has ended.
-fn assert_empty(manager: &StreamManager) {
+pub(super) fn assert_empty(manager: &StreamManager) {
     let uses = manager.0.ledger.uses([crate::limits::Demand::default()].iter());
     assert!(uses[0].iter().all(|line| line.used == 0), "{uses:?}");
 }
@@ -226,7 +226,7 @@ async fn a_replacement_that_takes_too_much_leaves_the_old_stream_alone() {
 }
 
 /// Polls a future once.
-async fn begin<T>(future: &mut (impl Future<Output = T> + Unpin)) {
+pub(super) async fn begin<T>(future: &mut (impl Future<Output = T> + Unpin)) {
     let begun = poll_fn(|context| Poll::Ready(std::pin::Pin::new(&mut *future).poll(context).is_pending()));
     assert!(begun.await, "surveys are held up");
 }
@@ -244,6 +244,20 @@ async fn opening_a_source_takes_no_place() {
     assert_eq!(opening.await.unwrap_err().kind, ErrorKind::LimitReached);
     assert_eq!(manager.status("opening").unwrap_err().kind, ErrorKind::NotFound);
     runs(&first).await;
+}
+
+#[tokio::test]
+async fn a_start_that_is_stopped_does_not_wait_for_its_source() {
+    let manager = StreamManager::builder().build().await.unwrap();
+    let _held_up = manager.0.shelf.hold_up().await;
+    let mut stopped = Box::pin(manager.start(spec("stopped")));
+    begin(&mut stopped).await;
+    manager.stop("stopped").unwrap();
+    ends(&stopped.await.unwrap(), Reason::Stopped).await;
+    let mut closed = Box::pin(manager.start(spec("closed")));
+    begin(&mut closed).await;
+    let (closed, ()) = tokio::join!(closed, manager.shutdown(BOUND));
+    assert_eq!(closed.unwrap_err().kind, ErrorKind::Closed);
 }
 
 #[tokio::test]

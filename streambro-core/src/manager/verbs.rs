@@ -97,13 +97,15 @@ impl StreamManager {
     /// With [`Admission::Queue`](crate::Admission::Queue) a stream for which there is no place is returned as well, in
     /// [`Phase::Queued`].
     ///
-    /// Idempotent: a stream that runs with the same spec is returned as it is. Cancel safe: when the future is dropped
-    /// before it is done, nothing runs and no place is taken.
+    /// Idempotent: a stream that runs with the same spec is returned as it is. One that is stopped while its source is
+    /// being opened is returned as well, and has ended. Cancel safe: when the future is dropped before it is done,
+    /// nothing runs and no place is taken.
     ///
     /// # Errors
     /// Everything that is wrong with the file, the settings or the place: `InvalidSpec`, `AlreadyExists` (naming the
-    /// field that differs), `LimitReached`, `NotAllowed`, `SourceUnreadable`, `SourceInvalid`, `SourceUnsupported`,
-    /// `TimedOut`; `Closed` after [`shutdown`](Self::shutdown).
+    /// field that differs), `LimitReached`, `NotAllowed`, `SourceUnreadable`, `SourceInvalid`, `SourceUnsupported`;
+    /// `TimedOut` when the file system does not answer; `Host` when a thread, a descriptor or memory is lacking; `Ended`
+    /// when a `replace` took the stream's place meanwhile; `Closed` after [`shutdown`](Self::shutdown).
     pub async fn start(&self, spec: StreamSpec) -> Result<Stream> {
         self.start_for(Caller::Host, spec).await
     }
@@ -120,7 +122,12 @@ impl StreamManager {
         let unfinished = Unfinished { manager: self, run: &run, before };
         self.weigh();
         self.glance(&run.spec)?;
-        let opened = self.survey(&run.spec).await?;
+        // Whoever wants it to end does not wait for a disk.
+        let opened = tokio::select! {
+            biased;
+            _ = run.stop_wanted() => None,
+            opened = self.survey(&run.spec) => Some(opened?),
+        };
         self.launch(&run, opened)?;
         unfinished.finish();
         Ok(Stream(run))
@@ -178,7 +185,7 @@ impl StreamManager {
         let _ = timeout(bound, Stream(Arc::clone(&old)).ended()).await;
         drop(leaving);
         run.inherit(&old);
-        self.launch(&run, opened)?;
+        self.launch(&run, Some(opened))?;
         unfinished.finish();
         Ok(Stream(run))
     }
@@ -330,8 +337,9 @@ impl StreamManager {
         Ok(Claim::New(run, before))
     }
 
-    /// Lets a run begin, once it has a place or a turn. One that has been stopped meanwhile ends instead.
-    fn launch(&self, run: &Arc<Run>, opened: Arc<Opened>) -> Result<()> {
+    /// Lets a run begin, once it has a place or a turn. One that has been stopped meanwhile, perhaps before its source
+    /// was open, ends instead.
+    fn launch(&self, run: &Arc<Run>, opened: Option<Arc<Opened>>) -> Result<()> {
         let mut registry = self.registry();
         if registry.closed {
             return Err(closed());
@@ -341,12 +349,12 @@ impl StreamManager {
             let detail = "another `replace` has taken its place";
             return Err(Error::new(ErrorKind::Ended, run.id.as_str(), detail));
         };
-        if run.is_stopping() {
+        let Some(opened) = opened.filter(|_| !run.is_stopping()) else {
             // A host's subscriber to traces may come back.
             drop(registry);
             run.end(Reason::Stopped, "", &self.0.services.bus);
             return Ok(());
-        }
+        };
         if run.permit().is_none() {
             run.hold(self.admit(&run.spec, &opened)?);
         }

@@ -272,7 +272,7 @@ impl Run {
     }
 
     /// Waits until somebody wants it to end.
-    pub(super) async fn stop_wanted(&self) -> Reason {
+    pub(crate) async fn stop_wanted(&self) -> Reason {
         // The sender lives in here.
         let mut wanted = self.stop.subscribe();
         let wanted = wanted.wait_for(Option::is_some).await;
