@@ -21,13 +21,13 @@ use super::desk::{BOUND, Book, live, to, until};
 use super::logs::Logs;
 
 /// A key like those of platforms that want a signature behind it, and all that may not be seen of it.
-struct Canary {
-    key: String,
+pub(super) struct Canary {
+    pub(super) key: String,
     parts: [String; 2],
 }
 
 impl Canary {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let nanos = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos();
         let stem = format!("canary{nanos:x}");
         let token = format!("token{:x}", nanos.wrapping_mul(0x9E37_79B9) & 0xFFFF_FFFF_FFFF);
@@ -42,14 +42,14 @@ impl Canary {
 
 /// Everything that a host or an onlooker can read, with where it was read.
 #[derive(Default)]
-struct Heard(Vec<(String, String)>);
+pub(super) struct Heard(Vec<(String, String)>);
 
 impl Heard {
-    fn text(&mut self, place: &str, text: impl Into<String>) {
+    pub(super) fn text(&mut self, place: &str, text: impl Into<String>) {
         self.0.push((place.to_owned(), text.into()));
     }
 
-    fn debug(&mut self, place: &str, value: &impl Debug) {
+    pub(super) fn debug(&mut self, place: &str, value: &impl Debug) {
         self.text(place, format!("{value:?}"));
         self.text(place, format!("{value:#?}"));
     }
@@ -80,7 +80,7 @@ impl Heard {
         );
     }
 
-    fn judge(&self, canary: &Canary) {
+    pub(super) fn judge(&self, canary: &Canary) {
         assert!(!self.0.is_empty());
         for (place, text) in &self.0 {
             assert!(!canary.sings_in(text), "{place}: {text}");

@@ -3,6 +3,7 @@
 mod canary;
 mod certificates;
 mod desk;
+mod faces;
 mod film;
 mod journal;
 mod logs;

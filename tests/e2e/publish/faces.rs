@@ -1,0 +1,300 @@
+//! Every public type shows itself, filled by a stream whose key nobody may see.
+
+use std::any::type_name;
+use std::collections::BTreeSet;
+use std::fmt::{Debug, Display};
+use std::time::Duration;
+
+use serde::Serialize;
+use streambro_core::{
+    Admission, AlertAction, Alerts, AllowRule, Destination, DestinationPolicy, EndSignal, Event, EventFilter,
+    EventKind, Host, IngestUrl, LegPhase, Phase, Repeat, Retry, Secret, Source, StreamId, StreamManager,
+    StreamSpec, Times, Track, Trust, Unsupported, Video,
+};
+use streambro_tests::ffmpeg::Clip;
+use streambro_tests::hostile::{Attack, Hostile, Stage};
+
+use super::canary::{Canary, Heard};
+use super::desk::{BOUND, Book, live, reach, spec, to, until};
+
+/// What the library shows, to be read as text.
+const LIB: &str = include_str!("../../../streambro-core/src/lib.rs");
+
+/// What has no value that could show itself: a trait, and the alias of a type that is not ours.
+const FACELESS: [&str; 2] = ["Resolver", "Result"];
+
+/// What was heard, and of which types.
+#[derive(Default)]
+struct Faces {
+    heard: Heard,
+    types: BTreeSet<&'static str>,
+}
+
+impl Faces {
+    fn take<T: Debug>(&mut self, value: &T, words: Option<String>, json: Option<String>) {
+        let name = type_name::<T>();
+        assert!(!name.contains('<'), "{name} may be empty: show what is in it");
+        let name = name.rsplit("::").next().unwrap_or(name);
+        self.types.insert(name);
+        self.heard.debug(name, value);
+        for text in [words, json].into_iter().flatten() {
+            self.heard.text(name, text);
+        }
+    }
+}
+
+/// A value that says what its type can say. Of each pair of traits the first is found where it holds, for it takes one
+/// reference less.
+struct Said<'a, T>(&'a T);
+
+trait Words {
+    fn words(&self) -> Option<String>;
+}
+
+impl<T: Display> Words for Said<'_, T> {
+    fn words(&self) -> Option<String> {
+        Some(self.0.to_string())
+    }
+}
+
+trait NoWords {
+    fn words(&self) -> Option<String> {
+        None
+    }
+}
+
+impl<T> NoWords for &Said<'_, T> {}
+
+trait Json {
+    fn json(&self) -> Option<String>;
+}
+
+impl<T: Serialize> Json for Said<'_, T> {
+    fn json(&self) -> Option<String> {
+        Some(serde_json::to_string(self.0).expect("it is serialisable"))
+    }
+}
+
+trait NoJson {
+    fn json(&self) -> Option<String> {
+        None
+    }
+}
+
+impl<T> NoJson for &Said<'_, T> {}
+
+/// Hears values in `Debug`, and in `Display` and JSON where they have them.
+macro_rules! hear {
+    ($faces:expr, $($value:expr),+ $(,)?) => {{
+        $({
+            let value = &$value;
+            let said = &Said(value);
+            $faces.take(value, said.words(), said.json());
+        })+
+    }};
+}
+
+/// The names of the types that the library shows, those included that are only hidden from the documentation.
+fn public_types() -> BTreeSet<&'static str> {
+    let uses = LIB.split("\npub use ").skip(1).filter_map(|rest| rest.split(';').next());
+    let names = uses.flat_map(|list| {
+        // The names in braces, or the last one of a path.
+        let list = list.split_once('{').map_or_else(|| list.rsplit("::").next(), |(_, list)| Some(list));
+        list.unwrap_or_default().split(',').map(|name| name.trim_matches(|c: char| !c.is_alphanumeric()))
+    });
+    // Functions are small.
+    names.filter(|name| name.starts_with(char::is_uppercase)).collect()
+}
+
+/// What a host sets before anything runs.
+fn settings(faces: &mut Faces, key: &str) {
+    let destination = to("rtmps://127.0.0.1:1/live", key).trust(Trust::Roots("PEM".to_owned()));
+    let source = Source::file("film.mp4").repeat(Repeat::Times(2));
+    let wanted = StreamSpec::new("settings", source.clone())
+        .user("alice")
+        .video(Video::Copy)
+        .retry(Retry::budget(3, Duration::from_secs(60)))
+        .priority(7)
+        .destination(destination.clone())
+        .destination(to("rtmp://127.0.0.1:1/live", key));
+    hear!(faces, wanted, source, destination, Repeat::Forever, Video::Copy, Retry::forever(), Trust::System);
+    hear!(faces, Secret::new(key), Secret::from(key.to_owned()));
+    // The one thing that may have a key in it by mistake: pasted behind the application.
+    let pasted = IngestUrl::parse(&format!("rtmp://127.0.0.1/live/{key}")).expect("it has an application");
+    hear!(faces, pasted, IngestUrl::parse(key).expect_err("it has no scheme"));
+    let misplaced = Destination::new(&format!("rtmp://127.0.0.1:{key}/live"), key).expect_err("no such port");
+    hear!(faces, misplaced, misplaced.kind);
+
+    let rule: AllowRule = "127.0.0.0/8".parse().expect("a network");
+    let alerts = Alerts::default().action(AlertAction::Restart);
+    hear!(faces, rule, alerts, AlertAction::Restart, Admission::default(), Times::default());
+    let policy = DestinationPolicy::Allow(vec![rule]);
+    let id = StreamId::parse("settings").expect("it is legal");
+    hear!(faces, policy, EventFilter::all().stream(id.clone()).user("alice"), id);
+    hear!(faces, StreamManager::builder().destinations(policy).alerts(alerts), EndSignal::Interrupt);
+    hear!(faces, Unsupported::EditList, Track::Audio);
+}
+
+/// What is known of files and of the machine.
+async fn surroundings(faces: &mut Faces, manager: &StreamManager) {
+    let film = streambro_tests::demo_clip();
+    let probe = streambro_core::probe(&film).expect("the clip is good");
+    let info = probe.info.clone().expect("nothing is in the way");
+    hear!(faces, probe, info, info.container, info.video.clone().unwrap(), info.audio.clone().unwrap());
+    let report = streambro_core::remux(&film, std::io::sink(), Repeat::Once).expect("the clip is good");
+    let host = Host::sample();
+    hear!(faces, report, host.process, host);
+    let diagnosis = manager.doctor().await;
+    for check in &diagnosis.checks {
+        hear!(faces, *check, check.severity);
+    }
+    hear!(faces, diagnosis);
+}
+
+/// What is said before a start that would run, wait or be refused, and how much fits.
+async fn outlooks(faces: &mut Faces, manager: &StreamManager, wanted: &StreamSpec) {
+    let said = manager.explain(wanted).await.expect("the file is good");
+    assert!(!said.findings.is_empty() && !said.limits.is_empty(), "{said:#?}");
+    for finding in &said.findings {
+        hear!(faces, *finding, finding.kind);
+    }
+    for line in &said.limits {
+        hear!(faces, *line, line.limit);
+    }
+    let share = said.share().expect("it has a plan");
+    let capacity = manager.capacity(std::slice::from_ref(&share)).expect("the system tells of itself");
+    hear!(faces, said, said.verdict, said.plan.unwrap(), said.cost.unwrap(), share, capacity);
+    for room in &capacity.limits {
+        hear!(faces, *room);
+    }
+}
+
+/// What is known of streams while they run and after.
+fn streams(faces: &mut Faces, manager: &StreamManager) {
+    for status in manager.list() {
+        for leg in &status.legs {
+            hear!(faces, *leg, leg.phase, leg.lateness);
+            leg.reason.iter().for_each(|reason| hear!(faces, *reason));
+        }
+        status.usage.iter().for_each(|usage| hear!(faces, *usage));
+        let id = status.id.as_str();
+        hear!(faces, manager.stream(id).expect("it is listed"), status.phase);
+        for line in manager.logs(id).expect("it is listed") {
+            hear!(faces, line, line.level);
+        }
+        hear!(faces, status);
+    }
+    for record in manager.history() {
+        hear!(faces, record);
+    }
+    let scope = manager.as_user("alice");
+    hear!(faces, *manager, scope, scope.subscribe(1));
+    faces.heard.text("metrics", manager.open_metrics());
+}
+
+fn heard_alert(events: &[Event]) -> bool {
+    events.iter().any(|event| matches!(event.kind, EventKind::Alert { .. }))
+}
+
+#[tokio::test]
+async fn no_public_type_shows_a_key_in_debug_display_or_json_and_none_is_left_out() {
+    let canary = Canary::new();
+    let key = canary.key.as_str();
+    let (server, echo) = (
+        Hostile::start(Attack::Nothing, Stage::Published).await,
+        Hostile::start(Attack::EchoKey, Stage::Published).await,
+    );
+    // Something to find: it has no sound.
+    let clip = Clip::new().seconds(2.0).video_only().make().await;
+    let manager = StreamManager::builder()
+        .max_streams(3)
+        .max_streams_per_user(3)
+        .admission(Admission::Queue { max_waiting: 1 })
+        .monitor_every(Duration::from_millis(100))
+        // Whatever is used is too much.
+        .alerts(Alerts::default().cpu_percent(0.0))
+        .build()
+        .await
+        .unwrap();
+    let book = Book::of(&manager);
+    let mut faces = Faces::default();
+    settings(&mut faces, key);
+    surroundings(&mut faces, &manager).await;
+
+    let of = |id: &str, server: &Hostile| spec(id, &clip, Repeat::Forever, &server.url(), key).user("alice");
+    outlooks(&mut faces, &manager, &of("on-air", &server)).await;
+    let on_air = manager.start(of("on-air", &server)).await.unwrap();
+    let refused = manager.start(of("refused", &echo)).await.unwrap();
+    live(&on_air).await;
+    until("the key is refused", BOUND, || refused.status().legs[0].phase == LegPhase::Waiting).await;
+    until("something is measured", BOUND, || on_air.status().usage.is_some()).await;
+    until("an alert is told", BOUND, || heard_alert(&book.events())).await;
+    // A place that nobody holds is something to find, and lets the next one wait.
+    manager.leak_place().unwrap();
+    outlooks(&mut faces, &manager, &of("waiting", &server)).await;
+    let waiting = manager.start(of("waiting", &server)).await.unwrap();
+    reach(&waiting, Phase::Queued).await;
+    outlooks(&mut faces, &manager, &of("too-many", &server)).await;
+    let limit = manager.start(of("too-many", &server)).await.unwrap_err();
+    hear!(faces, limit, manager.usage().expect("it was measured"));
+    let audit = manager.audit().await;
+    assert_eq!(audit.findings.len(), 1, "{audit:?}");
+    hear!(faces, audit, audit.findings[0], audit.findings[0].what);
+    streams(&mut faces, &manager);
+    manager.shutdown(BOUND).await;
+    streams(&mut faces, &manager);
+
+    until("the book is complete", BOUND, || book.closed()).await;
+    let events = book.events();
+    assert!(events.iter().any(|event| event.user.as_deref() == Some("alice")));
+    for event in events {
+        if let EventKind::Alert { what, .. } = event.kind {
+            hear!(faces, what);
+        }
+        hear!(faces, event, event.kind);
+    }
+    for visits in [server.visits(), echo.visits()] {
+        assert_eq!(visits[0].key, key, "the servers got it");
+    }
+    let left_out: Vec<_> = public_types()
+        .into_iter()
+        .filter(|name| !faces.types.contains(name) && !FACELESS.contains(name))
+        .collect();
+    assert!(left_out.is_empty(), "no value of these was heard: {left_out:?}");
+    faces.heard.judge(&canary);
+}
+
+#[test]
+fn the_list_of_public_types_is_read_as_it_is_written() {
+    let types = public_types();
+    // In braces and alone, before a line end and behind one, hidden and behind a feature.
+    for name in
+        ["Error", "Secret", "Builder", "UserScope", "StreamStatus", "Usage", "IngestUrl", "EndSignal", "Room"]
+    {
+        assert!(types.contains(name), "{name} of {types:?}");
+    }
+    assert!(types.iter().all(|name| name.chars().all(char::is_alphanumeric)), "{types:?}");
+    assert!(types.len() > 50, "{}", types.len());
+}
+
+#[test]
+fn a_key_that_is_shown_is_heard() {
+    #[derive(Debug, Serialize)]
+    struct Quiet;
+    #[derive(Serialize)]
+    struct InJson {
+        key: String,
+    }
+    impl Debug for InJson {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("InJson")
+        }
+    }
+    let canary = Canary::new();
+    let mut faces = Faces::default();
+    hear!(faces, Quiet);
+    faces.heard.judge(&canary);
+    hear!(faces, InJson { key: canary.key.clone() });
+    let judged = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| faces.heard.judge(&canary)));
+    assert!(judged.is_err(), "it was in the JSON");
+}
