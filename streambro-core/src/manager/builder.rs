@@ -164,8 +164,10 @@ impl Builder {
         self
     }
 
-    /// Lets a stream that has ended, and its log, be looked at for so long; then both are freed, without anyone calling
-    /// anything. Default: 60 s; 0 forgets at once; a year at most.
+    /// Lets a stream that has ended, and its log, be looked at for so long; then it is forgotten and both are freed,
+    /// without anyone calling anything. Default: 60 s; 0 forgets at once; a year at most.
+    ///
+    /// [`clear_all`](StreamManager::clear_all) does not wait for that.
     pub fn keep_ended(mut self, time: Duration) -> Self {
         self.keep.ended = time.min(YEAR);
         self

@@ -2,6 +2,7 @@
 
 mod audit;
 mod builder;
+mod clear;
 mod doctor;
 mod ffmpeg;
 mod metrics;

@@ -138,7 +138,9 @@ impl Monitor {
         }
         match self.settings.alerts.action {
             AlertAction::Restart if began => run.renew(),
-            AlertAction::Stop if began => run.stop(Reason::OverLimit),
+            AlertAction::Stop if began => {
+                run.stop(Reason::OverLimit);
+            }
             _ => {}
         }
     }

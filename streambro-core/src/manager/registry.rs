@@ -59,6 +59,24 @@ impl Registry {
         self.leaving.retain(|entry| entry.task.as_ref().is_some_and(|task| !task.is_finished()));
     }
 
+    /// Frees those of `these` that have ended and returns the others.
+    pub(super) fn clear(&mut self, these: impl Fn(&Run) -> bool) -> Vec<Arc<Run>> {
+        let mut others = vec![];
+        self.streams.retain(|_, entry| {
+            let run = &entry.run;
+            if !these(run) {
+                return true;
+            }
+            if run.ended_at().is_some() {
+                run.free_log();
+                return false;
+            }
+            others.push(Arc::clone(run));
+            true
+        });
+        others
+    }
+
     /// Frees what is no longer known. Returns when the next one is due.
     fn forget(&mut self) -> Option<Instant> {
         let (now, keep) = (Instant::now(), self.keep);

@@ -9,7 +9,7 @@ use crate::{
     journal::{LogLine, RunRecord},
     plan::Explanation,
     spec::StreamSpec,
-    status::{Phase, Reason, StreamStatus},
+    status::{Phase, StreamStatus},
 };
 
 /// Who asks, and so which streams there are.
@@ -84,10 +84,16 @@ impl UserScope {
     /// # Errors
     /// `NotFound`.
     pub fn stop(&self, id: &str) -> Result<()> {
-        self.manager.find(self.caller(), id).map(|run| run.stop(Reason::Stopped))
+        self.manager.stop_for(self.caller(), id)
     }
 
-    /// Returns the handle of a stream that runs or ended within the last minute.
+    /// Wants every stream of this user to end, and forgets those that have, as [`StreamManager::clear_all`]. Returns how
+    /// many this call has ended.
+    pub fn clear_all(&self) -> usize {
+        self.manager.clear_for(self.caller())
+    }
+
+    /// Returns the handle of a stream of the user, as [`StreamManager::stream`].
     ///
     /// # Errors
     /// `NotFound`.

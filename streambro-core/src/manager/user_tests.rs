@@ -28,8 +28,10 @@ fn every_call_of_a_user_is_tested() {
         .filter_map(|line| line.trim().strip_prefix("pub ")?.trim_start_matches("async ").strip_prefix("fn "))
         .filter_map(|line| line.split('(').next())
         .collect();
-    let mut tested: Vec<_> =
-        CALLS.into_iter().chain(["user", "start", "explain", "list", "history", "subscribe"]).collect();
+    let mut tested: Vec<_> = CALLS
+        .into_iter()
+        .chain(["user", "start", "explain", "list", "history", "subscribe", "clear_all"])
+        .collect();
     names.sort_unstable();
     tested.sort_unstable();
     assert_eq!(names, tested);
@@ -67,6 +69,7 @@ async fn the_wrong_user_finds_nothing_on_every_call_and_changes_nothing() {
         assert_eq!(alice.explain(&spec(id)).await.unwrap().verdict, Verdict::IdTaken);
     }
     assert!(alice.list().is_empty() && alice.history().is_empty());
+    assert_eq!(alice.clear_all(), 0);
     let after: Vec<_> =
         manager.list().iter().map(|status| (status.id.clone(), status.started_unix_ms)).collect();
     assert_eq!(before, after);
@@ -98,4 +101,29 @@ async fn a_user_does_with_their_own_what_the_host_does_with_all() {
     assert!(!alice.logs("tv").unwrap().is_empty());
     assert_eq!(alice.history().iter().filter(|record| record.id == *replaced.id()).count(), 2);
     assert!(events.try_next().is_some());
+}
+
+#[tokio::test]
+async fn a_user_clears_their_own_streams_and_no_others() {
+    let manager = StreamManager::builder().build().await.unwrap();
+    let alice = manager.as_user("alice");
+    let hers = alice.start(spec("hers")).await.unwrap();
+    let over = alice.start(spec("over")).await.unwrap();
+    let bobs = manager.start(spec("bobs").user("bob")).await.unwrap();
+    let ended = manager.start(spec("ended").user("bob")).await.unwrap();
+    let nobodys = manager.start(spec("nobodys")).await.unwrap();
+    for stream in [&over, &ended] {
+        stream.stop();
+        ends(stream, Reason::Stopped).await;
+    }
+    assert_eq!(alice.clear_all(), 1);
+    ends(&hers, Reason::Stopped).await;
+    assert_eq!((alice.clear_all(), alice.list().len()), (0, 0));
+    assert!(over.logs().is_empty() && !ended.logs().is_empty());
+    assert_eq!(manager.status("ended").unwrap().phase, Phase::Ended);
+    for stream in [&bobs, &nobodys] {
+        runs(stream).await;
+        assert!(!stream.0.is_stopping());
+    }
+    assert_eq!(manager.clear_all(), 2);
 }

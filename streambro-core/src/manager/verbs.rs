@@ -193,12 +193,17 @@ impl StreamManager {
     /// Wants a stream to end. Idempotent; does not wait: see [`Stream::ended`].
     ///
     /// # Errors
-    /// `NotFound` when no stream has this id, or it ended over a minute ago.
+    /// `NotFound` when no stream has this id, or what had it is [forgotten](Builder::keep_ended).
     pub fn stop(&self, id: &str) -> Result<()> {
-        self.find(Caller::Host, id).map(|run| run.stop(Reason::Stopped))
+        self.stop_for(Caller::Host, id)
     }
 
-    /// Returns the handle of a stream that runs or ended within the last minute.
+    pub(super) fn stop_for(&self, caller: Caller<'_>, id: &str) -> Result<()> {
+        self.find(caller, id)?.stop(Reason::Stopped);
+        Ok(())
+    }
+
+    /// Returns the handle of a stream that runs, or has ended and is not [forgotten](Builder::keep_ended) yet.
     ///
     /// # Errors
     /// `NotFound` when there is none.

@@ -126,13 +126,13 @@ impl Run {
         })
     }
 
-    /// Wants it to end. The first reason stays.
-    pub(crate) fn stop(&self, reason: Reason) {
+    /// Wants it to end. The first reason stays. Returns whether this was the first.
+    pub(crate) fn stop(&self, reason: Reason) -> bool {
         self.stop.send_if_modified(|wanted| {
             let first = wanted.is_none();
             wanted.get_or_insert(reason);
             first
-        });
+        })
     }
 
     /// Wants its connections made anew, from the same place in the media.

@@ -186,9 +186,18 @@ impl Table {
                     self.now(thread, "subscribe");
                     events = Some(manager.subscribe(1 + dice.throw(64) as usize));
                 }
-                92..99 => {
+                92..98 => {
                     self.now(thread, "events");
                     self.hear(&mut events);
+                }
+                // Of few threads, so that streams come on the air in between.
+                98 if thread < 4 => {
+                    self.now(thread, "clear_all");
+                    if dice.throw(4) == 0 {
+                        manager.clear_all();
+                    } else {
+                        manager.as_user(format!("user-{}", dice.throw(USERS))).clear_all();
+                    }
                 }
                 // Once in a hundred calls of one thread.
                 _ if thread == 0 && dice.throw(4) == 0 => {

@@ -2,6 +2,7 @@
 
 mod canary;
 mod certificates;
+mod clear;
 mod desk;
 mod faces;
 mod film;
