@@ -197,7 +197,11 @@ impl Builder {
     /// Creates the manager on the current tokio runtime, which needs its time and I/O drivers.
     ///
     /// # Errors
-    /// `InvalidSpec` when the media root is not a directory, or streams shall wait for memory that nobody measures.
+    /// `InvalidSpec` when the media root cannot be looked at or is not a directory, or when streams shall wait for memory
+    /// that nobody measures.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime.
     pub async fn build(self) -> Result<StreamManager> {
         let wanted = self.wanted();
         let root = match self.media_root {

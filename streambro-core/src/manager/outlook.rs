@@ -17,8 +17,8 @@ impl StreamManager {
     ///
     /// # Errors
     /// What is wrong with the settings or the file, as `start` has it: `InvalidSpec`, `NotAllowed`, `SourceUnreadable`,
-    /// `SourceInvalid`, `TimedOut`, `Closed`. A file that is understood but cannot be sent and a limit that is in the way
-    /// are answers, not errors.
+    /// `SourceInvalid`, `TimedOut`, `Host`, `Closed`; `SourceUnsupported` only when it is neither MP4 nor FLV. A file that
+    /// is understood but cannot be sent, an id that is taken and a limit that is in the way are answers, not errors.
     pub async fn explain(&self, spec: &StreamSpec) -> Result<Explanation> {
         self.explain_for(Caller::Host, spec).await
     }

@@ -35,8 +35,8 @@ impl Caller<'_> {
 ///
 /// Made by [`StreamManager::as_user`]. A stream of another user, or of none, is `NotFound`, with the very error of an id
 /// that nobody has. One thing must show: ids are unique in the manager, so a start under an id that is another's, or was
-/// within the last minute, is `AlreadyExists`, without a word about that stream; put the user into the id to keep them
-/// apart. Limits that all users share are counted over all users, in errors and in explanations.
+/// and is not [forgotten](crate::Builder::keep_ended) yet, is `AlreadyExists`, without a word about that stream; put the user
+/// into the id to keep them apart. Limits that all users share are counted over all users, in errors and in explanations.
 ///
 /// It keeps the manager alive like any other handle.
 #[derive(Clone)]
@@ -109,7 +109,7 @@ impl UserScope {
         self.manager.find(self.caller(), id).map(|run| run.status())
     }
 
-    /// Returns what is known of every stream of the user, by id; those that ended within the last minute included.
+    /// Returns what is known of every stream of the user, by id, as [`StreamManager::list`].
     pub fn list(&self) -> Vec<StreamStatus> {
         self.manager.list_for(self.caller())
     }

@@ -141,8 +141,8 @@ impl StreamManager {
     /// say goodbye, it leaves no stream.
     ///
     /// # Errors
-    /// As [`start`](Self::start); `NotFound` when there is no stream with this id; `Ended` when another call took this
-    /// one's place.
+    /// As [`start`](Self::start), but never `AlreadyExists`; `NotFound` when no stream has this id, or what had it is
+    /// [forgotten](Builder::keep_ended); `Ended` when another call took this one's place.
     pub async fn replace(&self, spec: StreamSpec) -> Result<Stream> {
         self.replace_for(Caller::Host, spec).await
     }
@@ -214,12 +214,13 @@ impl StreamManager {
     /// Returns what is known of a stream now.
     ///
     /// # Errors
-    /// `NotFound` when there is none, or it ended over a minute ago.
+    /// `NotFound` when there is none, or it is [forgotten](Builder::keep_ended).
     pub fn status(&self, id: &str) -> Result<StreamStatus> {
         self.find(Caller::Host, id).map(|run| run.status())
     }
 
-    /// Returns what is known of every stream, by id; those that ended within the last minute included.
+    /// Returns what is known of every stream, by id; those that have ended included, until they are
+    /// [forgotten](Builder::keep_ended).
     pub fn list(&self) -> Vec<StreamStatus> {
         self.list_for(Caller::Host)
     }
@@ -235,7 +236,7 @@ impl StreamManager {
     /// replaced, goes on in its log if the user is the same.
     ///
     /// # Errors
-    /// `NotFound` when there is none, or it ended longer ago than [`Builder::keep_ended`] says.
+    /// `NotFound` when there is none, or it is [forgotten](Builder::keep_ended).
     pub fn logs(&self, id: &str) -> Result<Vec<LogLine>> {
         self.find(Caller::Host, id).map(|run| run.logs())
     }
@@ -248,7 +249,8 @@ impl StreamManager {
     /// Waits until a stream is in `phase`. Cancel safe.
     ///
     /// # Errors
-    /// `NotFound`; `Ended` when the stream ends without having come there.
+    /// `NotFound` when there is none, or it is [forgotten](Builder::keep_ended); `Ended` when the stream ends without
+    /// having come there.
     pub async fn wait_for(&self, id: &str, phase: Phase) -> Result<()> {
         self.stream(id)?.wait_for(phase).await
     }

@@ -55,14 +55,20 @@ pub struct RemuxReport {
 
 /// Writes what a destination would receive of `input` to an FLV file, unpaced.
 ///
-/// Blocks until it is done. `Repeat::Forever` is refused.
+/// Blocks until it is done, and as long as the file system does.
 ///
 /// # Errors
-/// Those of opening the source as `start` has them; `SourceInvalid` or `SourceUnreadable` when it fails on the way;
-/// `Host` when `out` cannot be written.
+/// `InvalidSpec` for a `repeat` without an end or without a lap; those of opening the source: `SourceUnreadable`,
+/// `SourceInvalid`, `SourceUnsupported`, `Host`; `SourceInvalid` or `SourceUnreadable` when it fails on the way; `Host`
+/// when `out` cannot be written.
 pub fn remux(input: &Path, out: impl Write, repeat: Repeat) -> Result<RemuxReport> {
-    if repeat == Repeat::Forever {
-        return Err(Error::new(ErrorKind::InvalidSpec, "repeat", "a file cannot be written for ever"));
+    let refused = match repeat {
+        Repeat::Forever => Some("a file cannot be written for ever"),
+        Repeat::Times(0) => Some("a source plays at least once"),
+        _ => None,
+    };
+    if let Some(detail) = refused {
+        return Err(Error::new(ErrorKind::InvalidSpec, "repeat", detail));
     }
     let opened = Shelf::new(None).take(input)?;
     let name = input.display().to_string();

@@ -39,8 +39,8 @@ impl Probe {
 /// of a second and no more memory than a short one. Blocks for as long as the file system does.
 ///
 /// # Errors
-/// `SourceUnreadable`; `SourceInvalid` when the file breaks the rules of its format; `SourceUnsupported` when it is
-/// neither MP4 nor FLV.
+/// `SourceUnreadable`; `SourceInvalid` when it is no regular file or breaks the rules of its format; `SourceUnsupported`
+/// when it is neither MP4 nor FLV; `Host` when a descriptor or memory is lacking.
 pub fn probe(path: impl AsRef<Path>) -> Result<Probe> {
     look(None, path.as_ref())
 }
