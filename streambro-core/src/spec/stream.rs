@@ -13,6 +13,9 @@ const VERSION: u32 = 1;
 /// Destinations beyond this are surely a mistake.
 const MAX_DESTINATIONS: usize = 32;
 
+// A line of a log has a byte for a destination's number.
+const _: () = assert!(MAX_DESTINATIONS <= u8::MAX as usize);
+
 /// What a caller wants on the air.
 ///
 /// As JSON it carries `"v": 1`, refuses unknown fields and shows keys as `***`.
@@ -57,7 +60,7 @@ impl StreamSpec {
         self
     }
 
-    /// Adds a destination. Each has its own connection, phase and retries.
+    /// Adds a destination, of which there may be 32. Each has its own connection, phase and retries.
     #[must_use]
     pub fn destination(mut self, destination: Destination) -> Self {
         self.destinations.push(destination);
@@ -286,6 +289,20 @@ mod tests {
             assert_eq!(StreamId::parse(id).unwrap_err().kind, ErrorKind::InvalidSpec, "{id:?}");
         }
         assert_eq!(StreamId::parse("a.B_c-9").unwrap().as_str(), "a.B_c-9");
+    }
+
+    #[test]
+    fn thirty_two_destinations_are_the_most() {
+        let mut wanted = spec();
+        for n in 1..MAX_DESTINATIONS {
+            let destination = Destination::new("rtmp://127.0.0.1/live", n.to_string()).unwrap();
+            wanted = wanted.destination(destination);
+        }
+        wanted.check().unwrap();
+        let more = wanted.destination(Destination::new("rtmp://127.0.0.1/live", "one-more").unwrap());
+        let error = more.check().unwrap_err();
+        assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::InvalidSpec, "destinations"));
+        assert!(error.detail.contains(&MAX_DESTINATIONS.to_string()), "{error}");
     }
 
     #[test]

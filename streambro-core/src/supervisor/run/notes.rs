@@ -96,7 +96,9 @@ impl Supervisor {
                     let (reason, detail) =
                         if news { (state.reason, state.detail.as_str()) } else { (None, "") };
                     let ms = ms.and_then(|ms| NonZeroU32::new(u32::try_from(ms).unwrap_or(u32::MAX)));
-                    let what = What::Leg { leg: leg as u8, phase: state.phase, reason, ms };
+                    // A spec has no more of them than fit.
+                    let number = u8::try_from(leg).unwrap_or(u8::MAX);
+                    let what = What::Leg { leg: number, phase: state.phase, reason, ms };
                     self.run.note(&self.spans[leg], Entry::new(what, detail));
                 }
                 Effect::Phase(_) => {
