@@ -8,7 +8,7 @@ pub fn words(event: &Event) -> Option<String> {
     let stream = event.stream.as_ref().map_or("the process", |id| id.as_str());
     Some(match &event.kind {
         EventKind::Phase { from: Phase::Preparing, to: Phase::Starting | Phase::Ended, .. } => return None,
-        EventKind::Phase { from, to, reason, detail } => {
+        EventKind::Phase { from, to, reason, detail, .. } => {
             let why = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
             let colon = if detail.is_empty() { "" } else { ": " };
             format!("{stream}: {} -> {}{why}{colon}{detail}", from.name(), to.name())
@@ -27,7 +27,7 @@ pub fn words(event: &Event) -> Option<String> {
             let much = if *began { "too much" } else { "no longer too much" };
             format!("{stream}: {much} ({what:?})")
         }
-        EventKind::Missed { count } => format!("{count} events were missed"),
+        EventKind::Missed { count, .. } => format!("{count} events were missed"),
         _ => return None,
     })
 }
