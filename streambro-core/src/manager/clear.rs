@@ -1,6 +1,6 @@
 //! Ending everything at once.
 
-use super::{user::Caller, verbs::StreamManager};
+use super::{registry::free, user::Caller, verbs::StreamManager};
 use crate::status::Reason;
 
 impl StreamManager {
@@ -16,7 +16,8 @@ impl StreamManager {
     }
 
     pub(super) fn clear_for(&self, caller: Caller<'_>) -> usize {
-        let running = self.registry().clear(|run| caller.may_see(&run.spec));
+        let (ended, running) = self.registry().clear(|run| caller.may_see(&run.spec));
+        free(ended);
         // Not under the lock: who is woken may come back at once.
         running.into_iter().filter(|run| run.stop(Reason::Stopped)).count()
     }

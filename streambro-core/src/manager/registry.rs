@@ -59,39 +59,35 @@ impl Registry {
         self.leaving.retain(|entry| entry.task.as_ref().is_some_and(|task| !task.is_finished()));
     }
 
-    /// Frees those of `these` that have ended and returns the others.
-    pub(super) fn clear(&mut self, these: impl Fn(&Run) -> bool) -> Vec<Arc<Run>> {
-        let mut others = vec![];
-        self.streams.retain(|_, entry| {
-            let run = &entry.run;
-            if !these(run) {
-                return true;
-            }
-            if run.ended_at().is_some() {
-                run.free_log();
-                return false;
-            }
-            others.push(Arc::clone(run));
-            true
-        });
-        others
+    /// Takes out those of `these` that have ended, and names the others.
+    pub(super) fn clear(&mut self, these: impl Fn(&Run) -> bool) -> (Vec<Entry>, Vec<Arc<Run>>) {
+        let ended = |_: &StreamId, entry: &mut Entry| these(&entry.run) && entry.run.ended_at().is_some();
+        let gone = self.streams.extract_if(.., ended).map(|(_, entry)| entry).collect();
+        let others = self.streams.values().map(|entry| &entry.run).filter(|run| these(run)).cloned();
+        (gone, others.collect())
     }
 
-    /// Frees what is no longer known. Returns when the next one is due.
-    fn forget(&mut self) -> Option<Instant> {
+    /// Takes out what is no longer known, and says when the next one is due.
+    fn forget(&mut self) -> (Vec<Entry>, Option<Instant>) {
         let (now, keep) = (Instant::now(), self.keep);
         let mut next: Option<Instant> = None;
-        self.streams.retain(|_, entry| {
-            let Some(due) = entry.run.ended_at().map(|ended| ended + keep) else { return true };
-            if due <= now {
-                // Whoever still has a handle must not hold the log with it.
-                entry.run.free_log();
-                return false;
+        let over = |_: &StreamId, entry: &mut Entry| {
+            let Some(due) = entry.run.ended_at().map(|ended| ended + keep) else { return false };
+            if due > now {
+                next = Some(next.map_or(due, |next| next.min(due)));
             }
-            next = Some(next.map_or(due, |next| next.min(due)));
-            true
-        });
-        next
+            due <= now
+        };
+        let gone = self.streams.extract_if(.., over).map(|(_, entry)| entry).collect();
+        (gone, next)
+    }
+}
+
+/// Frees what was taken out. Not under the registry's lock: the end of a stream's span is the host's to hear of.
+pub(super) fn free(gone: Vec<Entry>) {
+    for entry in gone {
+        // Whoever still has a handle must not hold the log with it.
+        entry.run.free_log();
     }
 }
 
@@ -100,11 +96,12 @@ pub(super) async fn forget_ended(registry: Weak<Mutex<Registry>>, books: Arc<Boo
     // Nobody sees them any more when they are due: a little later many of them go at one look.
     let slack = books.keep.ended / 60;
     loop {
-        let next = match registry.upgrade() {
+        let (gone, next) = match registry.upgrade() {
             // Whole at every instant, whatever panicked.
             Some(registry) => registry.lock().unwrap_or_else(PoisonError::into_inner).forget(),
             None => return,
         };
+        free(gone);
         match next {
             // What ends meanwhile is due later than this.
             Some(due) => sleep_until(due + slack).await,
