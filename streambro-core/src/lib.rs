@@ -42,12 +42,14 @@ compile_error!("streambro runs on Linux and macOS; on Windows use WSL 2.");
 mod clock;
 mod error;
 mod event;
+mod ffmpeg;
 mod journal;
 mod limits;
 mod manager;
 mod monitor;
 mod plan;
 mod publish;
+mod rendition;
 mod secret;
 mod session;
 mod source;
@@ -81,7 +83,8 @@ pub use publish::Resolver;
 pub use secret::Secret;
 pub use session::{RemuxReport, remux};
 pub use spec::{
-    AllowRule, Destination, DestinationPolicy, Repeat, Retry, Source, StreamId, StreamSpec, Trust, Video,
+    AllowRule, Destination, DestinationPolicy, Encode, Encoder, Repeat, Retry, Source, StreamId, StreamSpec,
+    Trust, Video,
 };
 #[doc(hidden)]
 pub use spec::{IngestUrl, Times, UrlError};

@@ -1,6 +1,7 @@
 //! What a caller wants: data, checked where it is made.
 
 mod destination;
+mod encode;
 mod policy;
 mod retry;
 mod stream;
@@ -8,6 +9,7 @@ mod times;
 mod url;
 
 pub use destination::{Destination, Trust};
+pub use encode::{Encode, Encoder};
 pub use policy::{AllowRule, DestinationPolicy};
 pub use retry::Retry;
 pub use stream::{Repeat, Source, StreamId, StreamSpec, Video};

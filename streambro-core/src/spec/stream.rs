@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{Destination, Retry};
+use super::{Destination, Encode, Encoder, Retry};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The version of the JSON form.
@@ -69,8 +69,8 @@ impl StreamSpec {
 
     /// Chooses what happens to the picture. Default: [`Video::Copy`].
     #[must_use]
-    pub fn video(mut self, video: Video) -> Self {
-        self.video = video;
+    pub fn video(mut self, video: impl Into<Video>) -> Self {
+        self.video = video.into();
         self
     }
 
@@ -231,6 +231,15 @@ pub enum Video {
     /// It goes out as it is in the file.
     #[default]
     Copy,
+    /// It is encoded by ffmpeg.
+    Encode(Box<Encode>),
+}
+
+impl Video {
+    /// Encodes the picture with `encoder`; what is not said stays as it is in the file.
+    pub fn encode(encoder: Encoder) -> Encode {
+        Encode::new(encoder)
+    }
 }
 
 /// `"v": 1`, and nothing else.

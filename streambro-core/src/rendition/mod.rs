@@ -1,0 +1,3 @@
+//! What has been encoded once and is copied ever after.
+
+mod store;
