@@ -2,7 +2,11 @@
 
 use std::num::NonZeroU32;
 
-use super::{error::Unsupported, lane::Lane};
+use super::{
+    error::Unsupported,
+    lane::Lane,
+    packet::{Sample, Track},
+};
 
 /// Everything a [`Cursor`](super::cursor::Cursor) needs of a file. Shared between all streams that play it.
 ///
@@ -49,6 +53,31 @@ impl Index {
     pub(crate) fn audio_config(&self) -> AudioConfig {
         let own = self.audio.as_ref().and_then(|audio| audio.configs.first());
         own.cloned().unwrap_or_else(AudioConfig::silent)
+    }
+
+    /// Whether a receiver can begin with a sample.
+    pub(crate) fn is_entrance(&self, sample: &Sample) -> bool {
+        sample.key && (sample.track == Track::Video || self.video.is_none())
+    }
+
+    /// The same as if nothing had been before `sample`, which is an entrance.
+    pub(crate) fn beginning_with(&self, sample: &Sample) -> Self {
+        let mut index =
+            Self { video: self.video.clone(), audio: self.audio.clone(), layout: Layout::default() };
+        match (&mut index.video, &mut index.audio) {
+            (Some(video), audio) => {
+                (video.first_dts, video.first_pts) = (sample.dts, sample.pts);
+                if let Some(audio) = audio {
+                    let at = i128::from(sample.pts) * i128::from(audio.timescale.get());
+                    let at = at / i128::from(video.timescale.get());
+                    audio.first_dts = i64::try_from(at).unwrap_or(audio.first_dts);
+                    audio.first_pts = audio.first_dts;
+                }
+            }
+            (None, Some(audio)) => (audio.first_dts, audio.first_pts) = (sample.dts, sample.pts),
+            (None, None) => {}
+        }
+        index
     }
 
     /// Whether its length is in the way of playing it.
@@ -113,6 +142,12 @@ pub struct AudioConfig {
 }
 
 impl AudioConfig {
+    /// How long a frame sounds, in milliseconds, rounded.
+    pub(crate) fn frame_ms(&self) -> i64 {
+        let rate = i64::from(self.sample_rate.max(1));
+        ((i64::from(self.frame_samples) * 1_000 + rate / 2) / rate).max(1)
+    }
+
     /// The track of a stream whose file has no sound: AAC-LC, 48 kHz, stereo, which every platform takes.
     pub fn silent() -> Self {
         Self {

@@ -25,6 +25,9 @@ const MAX_SECONDS: i128 = 1 << 32;
 /// FLV's composition time is a signed 24-bit number of milliseconds (FLV 10.1, E.4.3.1).
 const MAX_CTS: i64 = 0x7f_ffff;
 
+/// How often a picture that stands still is sent again, in milliseconds: a viewer who comes meanwhile sees it that soon.
+const HOLD_PICTURE_MS: i128 = 1_000;
+
 /// What the timeline did to the media, for status and tests. Counts of frames since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Corrections {
@@ -70,7 +73,7 @@ pub struct Timeline {
 struct Item {
     video: Option<Axis>,
     audio: Option<Axis>,
-    /// The item's presentation time that falls on `start + delay`.
+    /// The item's presentation time that falls on `start + delay`; without tracks, when the picture is due again.
     origin: i128,
     joint: bool,
     /// Nothing follows: there is no joint at its end.
@@ -151,6 +154,43 @@ impl Timeline {
         self.first_item = false;
     }
 
+    /// Says how long the current item is after all, in ticks of its picture, else of its sound: for one that began
+    /// before anyone knew.
+    pub fn cut(&mut self, ticks: u64) {
+        if let Some(axis) = self.item.video.or(self.item.audio) {
+            self.length = self.units(clamped(ticks), axis.timescale);
+        }
+    }
+
+    /// Begins a time without a source where the current item ends. It lasts until the next item begins.
+    pub fn hold(&mut self) {
+        self.start += self.length;
+        self.length = 0;
+        self.item = Item { video: None, audio: None, origin: self.start, joint: false, last: false };
+    }
+
+    /// Goes on holding up to `until_ms`: with silence, and with `picture`, a keyframe, over and over.
+    pub fn hold_until(&mut self, until_ms: u64, picture: Option<&Sample>, out: &mut Vec<Packet>) {
+        let until = self.from_ms(until_ms);
+        while let Some(picture) = picture.filter(|_| self.item.origin <= until) {
+            let at = self.item.origin;
+            self.fill_until(at, out);
+            let dts = self.monotonic(Track::Video, self.floor_ms(at));
+            out.push(Packet {
+                track: Track::Video,
+                key: true,
+                joint: false,
+                config: picture.config,
+                dts: dts.unsigned_abs(),
+                cts: self.floor_ms(self.delay).clamp(0, MAX_CTS).unsigned_abs() as u32,
+                content: Content::Sample { offset: picture.offset, len: picture.len },
+            });
+            self.item.origin += self.unit * HOLD_PICTURE_MS / 1_000;
+        }
+        self.fill_until(until, out);
+        self.length = self.length.max(until - self.start);
+    }
+
     /// Places one sample; appends it, and the silence that is due before it, to `out`.
     pub fn place(&mut self, sample: &Sample, out: &mut Vec<Packet>) {
         match sample.track {
@@ -176,7 +216,7 @@ impl Timeline {
     ///
     /// This is what keeps an audio track alive under a picture that does not change for minutes.
     pub fn fill(&mut self, until_ms: u64, out: &mut Vec<Packet>) {
-        let until = i128::from(until_ms).min(i128::from(u32::MAX) * 1_000) * self.unit / 1_000;
+        let until = self.from_ms(until_ms);
         self.fill_until(until.min(self.start + self.delay + self.length), out);
     }
 
@@ -292,6 +332,10 @@ impl Timeline {
         let timescale = i128::from(timescale.get());
         let ticks = i128::from(ticks).clamp(-MAX_SECONDS * timescale, MAX_SECONDS * timescale);
         (ticks * self.unit).div_euclid(timescale)
+    }
+
+    fn from_ms(&self, ms: u64) -> i128 {
+        i128::from(ms).min(i128::from(u32::MAX) * 1_000) * self.unit / 1_000
     }
 
     fn floor_ms(&self, units: i128) -> i64 {

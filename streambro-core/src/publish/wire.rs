@@ -23,6 +23,9 @@ use crate::{
 /// The most that is read and written at once. A tick of a 20 Mb/s stream.
 const SCRATCH: usize = 256 * 1_024;
 
+/// No program has so many configurations.
+const OF_ANOTHER_PROGRAM: u16 = u16::MAX;
+
 /// A message of one connection: its headers, and where its body comes from.
 #[derive(Debug)]
 pub(super) struct Message {
@@ -90,6 +93,13 @@ impl Outbox {
     /// Forgets what is due but for a message that has begun: what follows it must start cleanly.
     pub(crate) fn clear(&mut self) {
         self.queue.truncate(usize::from(self.sent > 0));
+    }
+
+    /// Announces what comes next as if it were another configuration: numbers of one program mean nothing in the next.
+    pub(crate) fn change_program(&mut self) {
+        for known in [&mut self.announced.video, &mut self.announced.audio] {
+            *known = known.map(|_| OF_ANOTHER_PROGRAM);
+        }
     }
 
     /// Queues a packet at `timestamp`, and before it whatever headers the receiver lacks.

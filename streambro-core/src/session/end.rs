@@ -98,6 +98,10 @@ impl From<MediaError> for LegEnd {
 impl From<TransmitError> for LegEnd {
     fn from(error: TransmitError) -> Self {
         match error {
+            // A tape keeps what comes for everyone else: who is that slow begins again with what there is.
+            TransmitError::Source(error) if error.kind() == io::ErrorKind::NotFound => {
+                Self::new(Reason::Stalled, error.to_string())
+            }
             TransmitError::Source(error) => MediaError::Io(error).into(),
             TransmitError::Link(error) => Self::network(&error),
         }

@@ -33,6 +33,8 @@ const LAGGING_MS: u64 = 2_000;
 const CAUGHT_UP_MS: u64 = 500;
 /// Catching up runs at most this much faster than time, in tenths.
 const CATCH_UP_TENTHS: u32 = 15;
+/// A source that brings nothing for so long lets the picture stand still; receivers have about as much in store.
+const HOLD_AFTER_MS: u64 = 1_000;
 /// A tick that comes later than this is caught up like any other lag, not at once.
 const LATE_TICK: Duration = Duration::from_secs(1);
 /// How often acknowledgements are looked at.
@@ -78,10 +80,21 @@ pub(super) struct Pump {
     fetching: Option<Instant>,
     /// The socket took less than there was.
     blocked: bool,
+    source: Supply,
     source_ended: bool,
     rotating: bool,
     records: u64,
     health: Health,
+}
+
+/// What comes from the source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Supply {
+    Flowing,
+    /// What comes next is not there yet.
+    Dry,
+    /// What comes next is read by another reader, once the outbox is empty.
+    Changed,
 }
 
 /// What is known of the connection's success.
@@ -89,6 +102,7 @@ struct Health {
     first_key: FirstKey,
     live: bool,
     lagging: bool,
+    holding: bool,
     acknowledged: u64,
     progress_at: Instant,
     sampled_at: Instant,
@@ -117,7 +131,7 @@ impl Pump {
         first_tick: Instant,
     ) -> Self {
         let now = Instant::now();
-        let mut feed = Feed::new(&road.opened.index, road.repeat);
+        let mut feed = Feed::new(&road.reel, road.repeat);
         let entry = road.playhead.join(&mut feed, now);
         counters.max_late_ms.store(0, Relaxed);
         counters.lateness.reset();
@@ -126,8 +140,9 @@ impl Pump {
             publisher,
             outbox: Outbox::default(),
             left_in_order: false,
+            reader: feed.reader(),
             feed,
-            reader: Reader::new(Arc::clone(&road.opened), Arc::clone(&road.disk)),
+            source: Supply::Flowing,
             timer: Box::pin(sleep_until(now)),
             grid: first_tick,
             ticked_at: now,
@@ -146,6 +161,7 @@ impl Pump {
                 first_key: FirstKey::Unsent,
                 live: false,
                 lagging: false,
+                holding: false,
                 acknowledged: 0,
                 progress_at: now,
                 sampled_at: now,
@@ -207,8 +223,9 @@ impl Pump {
         }
         self.timer.as_mut().reset(self.grid);
         let passed = now - std::mem::replace(&mut self.ticked_at, now);
-        if passed > LATE_TICK || (self.fetching.is_some() && !self.blocked) {
-            // The host paused or the disk is slow: how fast the peer would have been, nobody knows.
+        let waits = self.fetching.is_some() || self.source == Supply::Dry;
+        if passed > LATE_TICK || (waits && !self.blocked) {
+            // The host paused, or disk or encoder are slow: how fast the peer would have been, nobody knows.
             self.health.measured = (now, self.sent_until);
         }
         let mut media = self.road.playhead.media_ms(now);
@@ -218,6 +235,12 @@ impl Pump {
         }
         if self.rotating && self.outbox.is_empty() {
             return Err(LegEnd::new(Reason::Rotated, "a planned reconnect, before a limit of the protocol"));
+        }
+        if self.source == Supply::Dry {
+            self.source = Supply::Flowing;
+            if media.saturating_sub(self.sent_until) > HOLD_AFTER_MS {
+                self.feed.hold();
+            }
         }
         if self.sent_until >= self.goal && !self.rotating {
             let lag = media.saturating_sub(self.sent_until);
@@ -293,6 +316,11 @@ impl Pump {
             health.live = true;
             self.road.signals.report(self.counters.leg, SignalKind::Live);
         }
+        if health.live && health.holding != self.feed.is_holding() {
+            health.holding = !health.holding;
+            let kind = if health.holding { SignalKind::Holding } else { SignalKind::Resumed };
+            self.road.signals.report(self.counters.leg, kind);
+        }
         let lag = media.saturating_sub(self.sent_until);
         if health.live && health.lagging != (lag > if health.lagging { CAUGHT_UP_MS } else { LAGGING_MS }) {
             health.lagging = !health.lagging;
@@ -318,7 +346,7 @@ impl Pump {
             if self.blocked || on_the_way {
                 return Ok(());
             }
-            let satisfied = self.sent_until >= self.goal || self.rotating;
+            let satisfied = self.sent_until >= self.goal || self.rotating || self.source == Supply::Dry;
             if transfer == Transfer::Done && satisfied && self.fetching.is_none() {
                 self.reader.rest();
                 return Ok(());
@@ -348,6 +376,14 @@ impl Pump {
         if !self.outbox.is_empty() || self.sent_until >= self.goal || self.rotating {
             return Ok(());
         }
+        match self.source {
+            Supply::Flowing => {}
+            Supply::Dry => return Ok(()),
+            Supply::Changed => {
+                self.reader = self.feed.reader();
+                self.source = Supply::Flowing;
+            }
+        }
         BATCH.with_borrow_mut(|batch| {
             // A panic may have left another stream's there.
             batch.packets.clear();
@@ -360,6 +396,11 @@ impl Pump {
             match filled {
                 Ok(Fill::Filled) => self.sent_until = self.goal,
                 Ok(Fill::Full) => {}
+                Ok(Fill::Dry) => self.source = Supply::Dry,
+                Ok(Fill::Changed) => {
+                    self.source = Supply::Changed;
+                    self.outbox.change_program();
+                }
                 Ok(Fill::End) => {
                     self.sent_until = self.goal;
                     self.source_ended = true;
@@ -375,8 +416,8 @@ impl Pump {
 
     /// Gives a packet this connection's time stamp and queues it, unless the connection does not begin yet or any more.
     fn place(&mut self, packet: &Packet) {
-        let audio_only = self.road.opened.index.video.is_none();
-        let entrance = packet.key && (packet.track == Track::Video || audio_only);
+        let Some(program) = self.feed.program() else { return };
+        let entrance = packet.key && (packet.track == Track::Video || program.video.is_empty());
         if self.rotating {
             return;
         }
@@ -392,7 +433,7 @@ impl Pump {
             return;
         }
         let timestamp = self.first_timestamp.wrapping_add(elapsed as u32);
-        self.outbox.push(packet, timestamp, &self.road.opened.program, &mut self.publisher);
+        self.outbox.push(packet, timestamp, program, &mut self.publisher);
     }
 
     /// Whether time stamps or TLS records come near a limit beyond which receivers go deaf.

@@ -21,7 +21,7 @@ use crate::{
         packet::{Content, Packet, Track},
         read::ReadAt,
     },
-    source::{Batch, Disks, Feed, Fill, Piece, Reader},
+    source::{Batch, Disks, Feed, Fill, Film, Piece, Reader, Reel},
     spec::Repeat,
     survey::{Opened, Shelf, source_error},
 };
@@ -91,6 +91,7 @@ enum RemuxError {
 struct Muxer<W> {
     out: W,
     written: u64,
+    film: Film,
     reader: Reader,
     bytes: Vec<u8>,
     filled: usize,
@@ -101,11 +102,12 @@ struct Muxer<W> {
 
 impl<W: Write> Muxer<W> {
     fn new(opened: &Arc<Opened>, out: W) -> Self {
-        let disk = Disks::default().of(opened.device);
+        let film = Film { opened: Arc::clone(opened), disk: Disks::default().of(opened.device) };
         Self {
             out,
             written: 0,
-            reader: Reader::new(Arc::clone(opened), disk),
+            reader: Reader::new(&film),
+            film,
             bytes: vec![0; BUFFER],
             filled: 0,
             gaps: vec![],
@@ -122,7 +124,7 @@ impl<W: Write> Muxer<W> {
         let index = &opened.index;
         let audio = index.audio_config();
         let silence = aac::silent_frame(audio.channel_config).unwrap_or_default();
-        let mut feed = Feed::new(index, repeat);
+        let mut feed = Feed::new(&Reel::Film(self.film.clone()), repeat);
         self.append(&file_header(index.video.is_some()));
         self.tag(opened, Kind::Script, 0, &[], Body::Here(&on_metadata(index, false)))?;
         self.tag(opened, Kind::Audio, 0, &prefix::AUDIO_HEADER, Body::Here(&audio.asc))?;
@@ -151,7 +153,8 @@ impl<W: Write> Muxer<W> {
             match filled.map_err(RemuxError::Source)? {
                 Fill::End => break,
                 Fill::Filled => until += STEP_MS,
-                Fill::Full => {}
+                // The last two never come of a file.
+                Fill::Full | Fill::Dry | Fill::Changed => {}
             }
         }
         let corrections = feed.corrections();

@@ -10,10 +10,9 @@ use tokio::{sync::Notify, time::Instant};
 use super::playhead::Playhead;
 use crate::{
     publish::Dialer,
-    source::Disk,
+    source::Reel,
     spec::{Repeat, StreamId, Times},
     status::LatenessCounter,
-    survey::Opened,
 };
 
 /// What all legs of a stream share.
@@ -22,11 +21,9 @@ pub(crate) struct Road {
     /// The stream's name.
     pub id: StreamId,
     /// What plays.
-    pub opened: Arc<Opened>,
+    pub reel: Reel,
     /// How often.
     pub repeat: Repeat,
-    /// The threads of the device it is on.
-    pub disk: Arc<Disk>,
     /// Where it is.
     pub playhead: Arc<Playhead>,
     /// The way to a server.
@@ -88,6 +85,10 @@ pub(crate) enum SignalKind {
     Lagging,
     /// It is no longer behind.
     CaughtUp,
+    /// The source has nothing: the picture stands still.
+    Holding,
+    /// The source is back.
+    Resumed,
 }
 
 /// A leg's figures, written by its task and read by whoever asks.

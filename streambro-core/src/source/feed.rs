@@ -1,14 +1,22 @@
 //! A place in a stream's media, and the packets that are due from there on.
 
+mod live;
+
 use std::sync::Arc;
 
+use self::live::Live;
+use super::{
+    film::{Film, Reel},
+    reader::Reader,
+};
 use crate::{
     media::{
         aac,
         cursor::{self, Cursor},
         error::MediaError,
         index::Index,
-        packet::{Packet, Track},
+        packet::Packet,
+        program::Program,
         read::ReadAt,
         timeline::{Corrections, Silence, Timeline},
     },
@@ -22,20 +30,29 @@ pub(crate) enum Fill {
     Filled,
     /// There is more, but the batch is full.
     Full,
+    /// What comes next is not made yet.
+    Dry,
+    /// What comes next is read by another [reader](Feed::reader).
+    Changed,
     /// The last lap is over.
     End,
 }
 
-/// A place in the stream's media: one file, lap after lap, on one timeline.
+/// A place in the stream's media, on one timeline: a file, lap after lap, or what ffmpeg makes of one.
 ///
-/// Each destination has its own, over the shared index, so that none ever waits for another.
+/// Each destination has its own, over what is shared, so that none ever waits for another.
 #[derive(Debug)]
 pub(crate) struct Feed {
-    index: Arc<Index>,
-    cursor: Cursor,
+    item: Item,
     timeline: Timeline,
     laps: Laps,
     ended: bool,
+}
+
+#[derive(Debug)]
+enum Item {
+    Film(Film, Cursor),
+    Tape(Box<Live>),
 }
 
 /// What is due next. Filled, used up and filled again: its room is kept.
@@ -54,14 +71,20 @@ struct Laps {
     done: u64,
 }
 
-/// A remembered place. Small, without heap.
+/// A remembered place. Small, without heap of its own.
 #[derive(Clone, Debug)]
 pub(crate) struct FeedMark {
-    cursor: cursor::Mark,
+    place: Place,
     timeline: Timeline,
     laps: Laps,
     /// The decode time of what comes next, in milliseconds.
     dts: u64,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Film(cursor::Mark),
+    Tape(live::Mark),
 }
 
 impl FeedMark {
@@ -73,18 +96,21 @@ impl FeedMark {
 
 impl Feed {
     /// Begins at the beginning.
-    pub(crate) fn new(index: &Arc<Index>, repeat: Repeat) -> Self {
-        let cursor = Cursor::new(Arc::clone(index));
-        let mut timeline = Timeline::new(silence_of(index));
-        timeline.begin(index);
+    pub(crate) fn new(reel: &Reel, repeat: Repeat) -> Self {
         let laps = Laps { left: repeat.laps(), done: 0 };
-        if laps.left == Some(1) {
-            timeline.last();
-        }
-        Self { index: Arc::clone(index), cursor, timeline, laps, ended: false }
+        let (item, timeline) = match reel {
+            Reel::Film(film) => {
+                let mut timeline = Timeline::new(silence_of(&film.opened.index));
+                begin(&mut timeline, &film.opened.index, laps);
+                (Item::film(film.clone()), timeline)
+            }
+            Reel::Tape(tape) => (Item::Tape(Box::new(Live::new(tape))), Timeline::new(NO_SILENCE)),
+        };
+        Self { item, timeline, laps, ended: false }
     }
 
-    /// Adds to `batch` the packets that are due up to `until_ms`, in decode order, at most about `room` of them.
+    /// Adds to `batch` the packets that are due up to `until_ms`, in decode order, at most about `room` of them. The bytes
+    /// of those before have been read by now.
     ///
     /// # Errors
     /// Those of the file. After `WouldBlock`, fetch and call again: nothing is lost.
@@ -95,47 +121,69 @@ impl Feed {
         room: usize,
         batch: &mut Batch,
     ) -> Result<Fill, MediaError> {
-        let Batch { packets: out, key } = batch;
+        if let Item::Tape(live) = &self.item {
+            live.settle();
+        }
         while !self.ended {
-            if out.len() >= room {
+            if batch.packets.len() >= room {
                 return Ok(Fill::Full);
             }
-            let Some(sample) = self.cursor.peek(reader)? else {
-                if self.timeline.item_end_ms() > until_ms {
-                    self.timeline.fill(until_ms, out);
-                    return Ok(Fill::Filled);
-                }
-                // Where nothing follows, until the last picture has gone; else until the first of the next lap.
-                let end = if self.laps.left == Some(1) { u64::MAX } else { self.timeline.item_end_ms() };
-                self.timeline.fill(end, out);
-                self.next_lap();
-                continue;
+            let fill = match &mut self.item {
+                Item::Film(..) => self.step_film(reader, until_ms, batch)?,
+                Item::Tape(_) => self.step_tape(until_ms, batch),
             };
-            let due = self.timeline.due_ms(&sample);
-            if due > until_ms {
-                self.timeline.fill(until_ms, out);
-                return Ok(Fill::Filled);
+            if let Some(fill) = fill {
+                return Ok(fill);
             }
-            if sample.key && (sample.track == Track::Video || self.index.video.is_none()) {
-                *key = Some(FeedMark {
-                    cursor: self.cursor.mark(),
-                    timeline: self.timeline,
-                    laps: self.laps,
-                    dts: due,
-                });
-            }
-            self.timeline.place(&sample, out);
-            self.cursor.advance();
         }
         Ok(Fill::End)
     }
 
     /// Goes to a remembered place.
     pub(crate) fn seek(&mut self, mark: &FeedMark) {
-        self.cursor.rewind(&mark.cursor);
+        match (&mark.place, &mut self.item) {
+            (Place::Film(place), Item::Film(_, cursor)) => cursor.rewind(place),
+            (Place::Film(place), Item::Tape(live)) => {
+                let Some(film) = live.film() else { return };
+                self.item = Item::film(film);
+                return self.seek(&FeedMark { place: Place::Film(*place), ..mark.clone() });
+            }
+            (Place::Tape(place), Item::Tape(live)) => live.seek(place),
+            // A file plays from its tape's end on; nothing leads back.
+            (Place::Tape(_), Item::Film(..)) => return,
+        }
         self.timeline = mark.timeline;
         self.laps = mark.laps;
         self.ended = false;
+    }
+
+    /// The way to the bytes of what comes next.
+    pub(crate) fn reader(&self) -> Reader {
+        match &self.item {
+            Item::Film(film, _) => Reader::new(film),
+            Item::Tape(live) => Reader::of_tape(live.tape()),
+        }
+    }
+
+    /// What goes around the frames of what was filled last.
+    pub(crate) fn program(&self) -> Option<&Program> {
+        match &self.item {
+            Item::Film(film, _) => Some(&film.opened.program),
+            Item::Tape(live) => live.program(),
+        }
+    }
+
+    /// Lets the picture stand still, in silence, until there is something again: what comes next is not there, and a
+    /// receiver waits.
+    pub(crate) fn hold(&mut self) {
+        if let Item::Tape(live) = &mut self.item {
+            live.hold(&mut self.timeline);
+        }
+    }
+
+    /// Whether the picture stands still.
+    pub(crate) fn is_holding(&self) -> bool {
+        matches!(&self.item, Item::Tape(live) if live.is_holding())
     }
 
     /// How often the source has begun again.
@@ -153,21 +201,73 @@ impl Feed {
         self.timeline.item_end_ms()
     }
 
-    fn next_lap(&mut self) {
+    /// Places the next sample of a file, or ends its lap. `None` to go on.
+    fn step_film<R: ReadAt + ?Sized>(
+        &mut self,
+        reader: &R,
+        until_ms: u64,
+        batch: &mut Batch,
+    ) -> Result<Option<Fill>, MediaError> {
+        let Item::Film(film, cursor) = &mut self.item else { return Ok(None) };
+        let Batch { packets: out, key } = batch;
+        let Some(sample) = cursor.peek(reader)? else {
+            return Ok(self.end_lap(until_ms, out));
+        };
+        let due = self.timeline.due_ms(&sample);
+        if due > until_ms {
+            self.timeline.fill(until_ms, out);
+            return Ok(Some(Fill::Filled));
+        }
+        if film.opened.index.is_entrance(&sample) {
+            let place = Place::Film(cursor.mark());
+            *key = Some(FeedMark { place, timeline: self.timeline, laps: self.laps, dts: due });
+        }
+        self.timeline.place(&sample, out);
+        cursor.advance();
+        Ok(None)
+    }
+
+    /// Ends a lap once it is over, and begins the next of a file.
+    fn end_lap(&mut self, until_ms: u64, out: &mut Vec<Packet>) -> Option<Fill> {
+        if self.timeline.item_end_ms() > until_ms {
+            self.timeline.fill(until_ms, out);
+            return Some(Fill::Filled);
+        }
+        // Where nothing follows, until the last picture has gone; else until the first of the next lap.
+        let end = if self.laps.left == Some(1) { u64::MAX } else { self.timeline.item_end_ms() };
+        self.timeline.fill(end, out);
         self.timeline.end();
         self.laps.left = self.laps.left.map(|left| left.saturating_sub(1));
         if self.laps.left == Some(0) {
             self.ended = true;
-            return;
+            return None;
         }
         self.laps.done += 1;
-        self.cursor.restart();
-        self.timeline.begin(&self.index);
-        if self.laps.left == Some(1) {
-            self.timeline.last();
+        if let Item::Film(film, cursor) = &mut self.item {
+            cursor.restart();
+            begin(&mut self.timeline, &film.opened.index, self.laps);
         }
+        None
     }
 }
+
+impl Item {
+    fn film(film: Film) -> Self {
+        let cursor = Cursor::new(Arc::clone(&film.opened.index));
+        Self::Film(film, cursor)
+    }
+}
+
+/// Begins an item, the last one if no other lap is left.
+fn begin(timeline: &mut Timeline, index: &Index, laps: Laps) {
+    timeline.begin(index);
+    if laps.left == Some(1) {
+        timeline.last();
+    }
+}
+
+/// Before anything is known there is nothing to fill.
+const NO_SILENCE: Silence = Silence { frame_samples: 0, sample_rate: std::num::NonZeroU32::MIN };
 
 fn silence_of(index: &Index) -> Silence {
     let config = index.audio_config();

@@ -2,8 +2,13 @@
 
 mod disk;
 mod feed;
+mod film;
 mod reader;
+mod recorder;
+mod tape;
 
-pub(crate) use disk::{Disk, Disks};
+pub(crate) use disk::Disks;
 pub(crate) use feed::{Batch, Feed, FeedMark, Fill};
+pub(crate) use film::{Film, Reel};
 pub(crate) use reader::{Piece, Reader};
+pub(crate) use tape::Tape;

@@ -9,8 +9,12 @@ use std::{
     task::{Context, Poll},
 };
 
-use super::disk::{Answer, Disk, Span};
-use crate::{media::read::ReadAt, survey::Opened, sys};
+use super::{
+    disk::{Answer, Span},
+    film::Film,
+    tape::Tape,
+};
+use crate::{media::read::ReadAt, sys};
 
 /// What a disk thread reads at once: a second of a 1 Mb/s stream, and the kernel reads ahead beyond it.
 const BLOCK: usize = 128 * 1_024;
@@ -32,14 +36,13 @@ pub(crate) struct Piece {
 /// Gaps of the file up to this are read with what lies around them.
 const GAP: u64 = 16 * 1_024;
 
-/// One stream's way to its open file.
+/// One stream's way to its open file, or to its tape.
 ///
 /// `read_at` and `gather` answer `WouldBlock` when the bytes are not in memory; [`poll_fetch`](Self::poll_fetch) then
 /// brings them, and the same call succeeds.
 #[derive(Debug)]
 pub(crate) struct Reader {
-    opened: Arc<Opened>,
-    disk: Arc<Disk>,
+    origin: Origin,
     /// What a disk thread brought at the last fetch, while it is of use.
     blocks: RefCell<Vec<Block>>,
     /// What the last call that said `WouldBlock` needs: all of it, or one part would drive out the other for ever.
@@ -47,6 +50,13 @@ pub(crate) struct Reader {
     /// The file system cannot tell what is cached.
     opaque: Cell<bool>,
     fetching: Option<Fetch>,
+}
+
+#[derive(Debug)]
+enum Origin {
+    Film(Film),
+    /// In memory: there is nothing to fetch.
+    Tape(Arc<Tape>),
 }
 
 #[derive(Debug)]
@@ -62,11 +72,19 @@ struct Block {
 }
 
 impl Reader {
-    /// Reads from `opened`, through the threads of its device.
-    pub(crate) fn new(opened: Arc<Opened>, disk: Arc<Disk>) -> Self {
+    /// Reads from a file, through the threads of its device.
+    pub(crate) fn new(film: &Film) -> Self {
+        Self::from_origin(Origin::Film(film.clone()))
+    }
+
+    /// Reads from a tape.
+    pub(super) fn of_tape(tape: &Arc<Tape>) -> Self {
+        Self::from_origin(Origin::Tape(Arc::clone(tape)))
+    }
+
+    fn from_origin(origin: Origin) -> Self {
         Self {
-            opened,
-            disk,
+            origin,
             blocks: RefCell::default(),
             missing: RefCell::default(),
             opaque: Cell::new(false),
@@ -77,9 +95,17 @@ impl Reader {
     /// Fills `buf` piece by piece. Neighbours in the file that are neighbours in order are read by one system call.
     ///
     /// # Errors
-    /// `WouldBlock` (see the type), `UnexpectedEof` when the file has become shorter, and those of the file. The
-    /// buffer's content is then undefined.
+    /// `WouldBlock` (see the type), `UnexpectedEof` when the file has become shorter, `NotFound` when the tape has moved
+    /// on, and those of the file. The buffer's content is then undefined.
     pub(crate) fn gather(&self, buf: &mut [u8], pieces: &[Piece]) -> io::Result<()> {
+        let film = match &self.origin {
+            Origin::Film(film) => film,
+            Origin::Tape(tape) => {
+                return pieces
+                    .iter()
+                    .try_for_each(|piece| tape.read(&mut buf[piece.at..piece.at + piece.len], piece.offset));
+            }
+        };
         let mut rest = pieces;
         while let [first, ..] = rest {
             if self.copy_from_blocks(&mut buf[first.at..first.at + first.len], first.offset) == first.len {
@@ -87,7 +113,7 @@ impl Reader {
                 continue;
             }
             let run = run_length(rest);
-            self.read_run(buf, &rest[..run]).inspect_err(|error| {
+            self.read_run(film, buf, &rest[..run]).inspect_err(|error| {
                 if error.kind() == io::ErrorKind::WouldBlock {
                     *self.missing.borrow_mut() = spans(pieces);
                 }
@@ -106,9 +132,10 @@ impl Reader {
             Some(fetch) => fetch,
             None => {
                 let needed = self.missing.take();
+                let Origin::Film(film) = &self.origin else { return Poll::Ready(Ok(())) };
                 let Some(share) = BLOCK.checked_div(needed.len()) else { return Poll::Ready(Ok(())) };
                 let wanted = needed.iter().map(|span| Span { len: span.len.max(share), ..*span }).collect();
-                Fetch { answer: self.disk.read(Arc::clone(&self.opened), wanted), needed }
+                Fetch { answer: film.disk.read(Arc::clone(&film.opened), wanted), needed }
             }
         };
         let Poll::Ready(answer) = Pin::new(&mut fetch.answer).poll(context) else {
@@ -133,7 +160,7 @@ impl Reader {
     }
 
     /// Reads pieces that follow each other in the file into their places.
-    fn read_run(&self, buf: &mut [u8], run: &[Piece]) -> io::Result<()> {
+    fn read_run(&self, film: &Film, buf: &mut [u8], run: &[Piece]) -> io::Result<()> {
         let total: usize = run.iter().map(|piece| piece.len).sum();
         let start = run[0].offset;
         let mut done = 0;
@@ -156,7 +183,7 @@ impl Reader {
                 }
                 skip = 0;
             }
-            match sys::read_cached(&self.opened.file, slices.as_mut(), start + done as u64) {
+            match sys::read_cached(&film.opened.file, slices.as_mut(), start + done as u64) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(n) => done += n,
                 Err(error) => match error.kind() {
@@ -184,7 +211,10 @@ impl Reader {
 
 impl ReadAt for Reader {
     fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
-        if offset >= self.opened.len || buf.is_empty() {
+        // A tape has no tables.
+        let Origin::Film(film) = &self.origin else { return Ok(0) };
+        let opened = &film.opened;
+        if offset >= opened.len || buf.is_empty() {
             return Ok(0);
         }
         let copied = self.copy_from_blocks(buf, offset);
@@ -192,14 +222,14 @@ impl ReadAt for Reader {
             return Ok(copied);
         }
         if !self.opaque.get() {
-            match sys::read_cached(&self.opened.file, &mut [IoSliceMut::new(buf)], offset) {
+            match sys::read_cached(&opened.file, &mut [IoSliceMut::new(buf)], offset) {
                 Err(error) if error.kind() == io::ErrorKind::Unsupported => self.opaque.set(true),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 done => return done,
             }
         }
         // A window may be wider than what is left of the file.
-        let left = usize::try_from(self.opened.len - offset).unwrap_or(usize::MAX);
+        let left = usize::try_from(opened.len - offset).unwrap_or(usize::MAX);
         *self.missing.borrow_mut() = vec![Span { offset, len: buf.len().min(left) }];
         Err(io::ErrorKind::WouldBlock.into())
     }

@@ -25,7 +25,7 @@ use crate::{
     monitor::Gauge,
     publish::{Dialer, Gate},
     session::{Leg, LegCounters, LegEnd, Playhead, Road, Signals},
-    source::Disks,
+    source::{Disks, Film, Reel},
     spec::{StreamId, StreamSpec, Times},
     status::{LegPhase, LegStatus, Phase, Reason, StreamStatus},
     survey::Opened,
@@ -422,13 +422,12 @@ impl Supervisor {
         let road = Road {
             id: run.id.clone(),
             repeat: run.spec.source.repeat,
-            disk: services.disks.of(opened.device),
             playhead: Arc::clone(&run.playhead),
             dialer: Arc::clone(&services.dialer),
             times: services.times,
             epoch: services.epoch,
             signals: Signals::default(),
-            opened,
+            reel: Reel::Film(Film { disk: services.disks.of(opened.device), opened }),
         };
         let legs = run.spec.destinations.len();
         let seed =

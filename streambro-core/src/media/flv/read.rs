@@ -2,6 +2,7 @@
 
 use std::num::NonZeroU32;
 
+use super::clock::Clock;
 use super::tag::{self, Content, Tag};
 use crate::media::configs::{audio_config, too_large, video_config};
 use crate::media::error::{MediaError, Unsupported};
@@ -19,8 +20,6 @@ const MAX_CONFIGS: usize = 64;
 const MAX_CHANGES: usize = 1_024;
 /// Bytes of a configuration.
 const MAX_CONFIGURATION: u64 = 64 << 10;
-/// How far a timestamp may go back, in milliseconds: interleaving is never that loose.
-const MAX_BACK: i64 = 10_000;
 /// How long a picture lasts when it is the only one, in milliseconds.
 const LONE_PICTURE: u32 = 40;
 
@@ -63,35 +62,6 @@ struct Frame {
     pts: i64,
     offset: u64,
     len: u32,
-}
-
-/// The timestamps of a track, unwrapped.
-#[derive(Clone, Copy, Debug, Default)]
-struct Clock {
-    /// The last timestamp, as it stood there and counted on.
-    last: Option<(u32, i64)>,
-    /// The last decode time: it does not go back when timestamps do.
-    dts: i64,
-}
-
-impl Clock {
-    /// Returns decode time and the time that composition counts from.
-    fn tick(&mut self, tag: &Tag) -> Result<(i64, i64), MediaError> {
-        let time = match self.last {
-            // SI32 (E.4.1): a first value beyond 2^31 is before 0.
-            None => tag.timestamp.cast_signed().into(),
-            Some((last, time)) => {
-                let step = i64::from(tag.timestamp.wrapping_sub(last).cast_signed());
-                if step < -MAX_BACK {
-                    return Err(MediaError::Malformed { what: "timestamps go back", offset: tag.start });
-                }
-                time.saturating_add(step)
-            }
-        };
-        self.dts = if self.last.is_some() { time.max(self.dts) } else { time };
-        self.last = Some((tag.timestamp, time));
-        Ok((self.dts, time))
-    }
 }
 
 impl Lane {
@@ -160,7 +130,7 @@ impl Lane {
                     }
                 }
                 Content::Frame { key, composition } if tag.end > tag.body => {
-                    let (dts, time) = place.clock.tick(&tag)?;
+                    let (dts, time) = place.clock.tick(tag.timestamp, tag.start)?;
                     let pts = time + i64::from(composition);
                     let len = u32::try_from(tag.end - tag.body).unwrap_or(u32::MAX);
                     let frame = Frame { key, config: place.config, dts, pts, offset: tag.body, len };
@@ -208,11 +178,8 @@ pub(crate) fn open(reader: &dyn ReadAt, len: u64) -> Result<Index, MediaError> {
     let Some(origin) = first.map(|(_, pts)| pts).min() else {
         return Err(MediaError::Unsupported(vec![Unsupported::NoTrack]));
     };
-    let duration = |config: &AudioConfig| {
-        let rate = config.sample_rate.max(1);
-        ((u32::from(config.frame_samples) * 1_000 + rate / 2) / rate).max(1)
-    };
-    let durations: Box<[u32]> = audio.configs.iter().map(duration).collect();
+    let durations: Box<[u32]> =
+        audio.configs.iter().map(|config| u32::try_from(config.frame_ms()).unwrap_or(1)).collect();
     let last_audio = durations.get(usize::from(audio.current)).copied();
     let (video, video_lane) = video.finish(Track::Video, origin, len, Box::default(), None)?.unzip();
     let (audio, audio_lane) = audio.finish(Track::Audio, origin, len, durations, last_audio)?.unzip();
@@ -292,8 +259,8 @@ impl<C: PartialEq> Survey<C> {
         if self.first.is_none() && !key {
             return Ok(());
         }
-        let before = self.clock.dts;
-        let (dts, time) = self.clock.tick(tag)?;
+        let before = self.clock.dts();
+        let (dts, time) = self.clock.tick(tag.timestamp, tag.start)?;
         let pts = time + i64::from(composition);
         match self.first {
             None => {
@@ -326,7 +293,7 @@ impl<C: PartialEq> Survey<C> {
             first_dts: first_dts - origin,
             first_pts: first_pts - origin,
             min_composition: self.min_composition,
-            duration: (self.clock.dts - first_dts).unsigned_abs() + u64::from(last),
+            duration: (self.clock.dts() - first_dts).unsigned_abs() + u64::from(last),
             samples: self.samples,
         };
         Ok(Some((info, Lane { track, len, origin, durations, changes: self.changes.into(), start })))

@@ -98,16 +98,20 @@ pub(crate) fn next(
             return Err(MediaError::Truncated { needed: end });
         }
         let prefix = &prefix[..prefix.len().min(usize::try_from(size).unwrap_or(usize::MAX))];
-        let parsed = match track {
-            Track::Video => video(prefix)?,
-            Track::Audio => audio(prefix)?,
-        };
-        let Some((content, skip)) = parsed else {
+        let Some((content, skip)) = parse(track, prefix)? else {
             *at = next;
             continue;
         };
         let timestamp = u32::from_be_bytes([t3, t0, t1, t2]);
         return Ok(Some(Tag { start, track, timestamp, content, body: payload + skip, end, next }));
+    }
+}
+
+/// What a payload that begins with `prefix` is, and how long its prefix is. `None`: too short to mean anything.
+pub(super) fn parse(track: Track, prefix: &[u8]) -> Result<Parsed, MediaError> {
+    match track {
+        Track::Video => video(prefix),
+        Track::Audio => audio(prefix),
     }
 }
 

@@ -1,0 +1,279 @@
+//! Walking a tape: entry after entry, and what to show while there is none.
+
+use std::sync::Arc;
+
+use super::{Batch, Feed, FeedMark, Fill, Item, Place, begin, silence_of};
+use crate::{
+    media::{
+        index::Index,
+        packet::{Packet, Sample, Track},
+        program::Program,
+        timeline::Timeline,
+    },
+    source::{
+        film::Film,
+        tape::{Entry, Look, Tape},
+    },
+};
+
+/// A place on a tape.
+#[derive(Debug)]
+pub(super) struct Live {
+    tape: Arc<Tape>,
+    /// The number of the next entry.
+    at: u64,
+    /// That of the newest keyframe.
+    key: u64,
+    state: State,
+    /// What the current run of ffmpeg makes.
+    run: Option<Arc<Index>>,
+    program: Option<Arc<Program>>,
+    /// The newest keyframe: what stands still when nothing comes.
+    picture: Option<Sample>,
+    /// How far the current item is, in ticks of its leading track since its first sample.
+    ticks: u64,
+    /// The decode time of the item's first sample.
+    first: i64,
+}
+
+/// A remembered place.
+#[derive(Clone, Debug)]
+pub(super) struct Mark {
+    at: u64,
+    run: Option<Arc<Index>>,
+    first: i64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Between two items.
+    Between,
+    /// In the middle of one.
+    Playing,
+    /// The picture stands still.
+    Holding,
+    /// What comes next depends on what is gone, until a keyframe comes.
+    Searching,
+}
+
+impl Live {
+    /// At its beginning.
+    pub(super) fn new(tape: &Arc<Tape>) -> Self {
+        tape.enter();
+        Self {
+            tape: Arc::clone(tape),
+            at: 0,
+            key: 0,
+            state: State::Between,
+            run: None,
+            program: None,
+            picture: None,
+            ticks: 0,
+            first: 0,
+        }
+    }
+
+    pub(super) fn tape(&self) -> &Arc<Tape> {
+        &self.tape
+    }
+
+    pub(super) fn film(&self) -> Option<Film> {
+        self.tape.film()
+    }
+
+    pub(super) fn program(&self) -> Option<&Program> {
+        self.program.as_deref()
+    }
+
+    pub(super) fn is_holding(&self) -> bool {
+        self.state == State::Holding
+    }
+
+    pub(super) fn seek(&mut self, mark: &Mark) {
+        self.at = mark.at;
+        self.key = mark.at;
+        self.run.clone_from(&mark.run);
+        self.first = mark.first;
+        self.state = State::Playing;
+        self.program = self.tape.program();
+    }
+
+    /// Begins to hold, unless nothing has been shown yet.
+    pub(super) fn hold(&mut self, timeline: &mut Timeline) {
+        if self.state == State::Holding || self.run.is_none() {
+            return;
+        }
+        self.leave_item(timeline);
+        timeline.hold();
+        self.state = State::Holding;
+    }
+
+    /// Ends the item where it is.
+    fn leave_item(&mut self, timeline: &mut Timeline) {
+        if self.state == State::Playing {
+            timeline.cut(self.ticks);
+            timeline.end();
+        }
+        self.state = State::Between;
+    }
+
+    /// Begins an item with `sample` if none is under way; what was before is at an end at `until_ms`.
+    fn enter_item(
+        &mut self,
+        sample: &Sample,
+        until_ms: u64,
+        timeline: &mut Timeline,
+        laps: super::Laps,
+        out: &mut Vec<Packet>,
+    ) {
+        let Some(run) = &self.run else { return };
+        let index = match self.state {
+            State::Playing => return,
+            State::Between => Arc::clone(run),
+            State::Holding | State::Searching => {
+                // What is left of the time without a source.
+                timeline.hold_until(until_ms, None, out);
+                Arc::new(run.beginning_with(sample))
+            }
+        };
+        begin(timeline, &index, laps);
+        let leading = index.video.as_ref().map(|video| video.first_dts);
+        self.first = leading.or(index.audio.as_ref().map(|audio| audio.first_dts)).unwrap_or(0);
+        self.ticks = 0;
+        self.state = State::Playing;
+    }
+
+    /// Tells the tape how far it is. Only when what was filled before has been read: the tape lets go of the rest.
+    pub(super) fn settle(&self) {
+        self.tape.pass(self.at, self.key);
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        self.tape.leave();
+    }
+}
+
+impl Feed {
+    /// Takes the next entry of a tape. `None` to go on.
+    pub(super) fn step_tape(&mut self, until_ms: u64, batch: &mut Batch) -> Option<Fill> {
+        let Item::Tape(live) = &mut self.item else { return None };
+        match live.tape.look(live.at) {
+            Look::Dry if live.state == State::Holding => {
+                let picture = live.picture;
+                self.timeline.hold_until(until_ms, picture.as_ref(), &mut batch.packets);
+                Some(Fill::Filled)
+            }
+            Look::Dry => Some(Fill::Dry),
+            Look::Gone(first, run) => {
+                live.hold(&mut self.timeline);
+                live.run = run.or(live.run.take());
+                live.state = State::Searching;
+                live.at = first;
+                None
+            }
+            Look::Entry(Entry::Begin(index)) => {
+                if live.program.is_none() {
+                    // The stream's silence is that of its first sound.
+                    self.timeline = Timeline::new(silence_of(&index));
+                }
+                live.program = live.tape.program();
+                live.run = Some(index);
+                live.at += 1;
+                None
+            }
+            Look::Entry(Entry::Sample { sample, .. }) => self.take(&sample, until_ms, batch),
+            Look::Entry(Entry::End { ticks, lap }) => self.end_run(ticks, lap, until_ms, batch),
+            Look::Entry(Entry::Play(film)) => {
+                if !batch.packets.is_empty() {
+                    // They are read by the reader that there is.
+                    return Some(Fill::Full);
+                }
+                live.leave_item(&mut self.timeline);
+                live.at += 1;
+                live.settle();
+                begin(&mut self.timeline, &film.opened.index, self.laps);
+                self.item = Item::film(film);
+                Some(Fill::Changed)
+            }
+            Look::Entry(Entry::Over) => {
+                live.leave_item(&mut self.timeline);
+                live.at += 1;
+                self.ended = true;
+                None
+            }
+        }
+    }
+
+    fn take(&mut self, sample: &Sample, until_ms: u64, batch: &mut Batch) -> Option<Fill> {
+        let Item::Tape(live) = &mut self.item else { return None };
+        let Some(run) = live.run.clone() else {
+            // Its begin is gone.
+            live.at += 1;
+            return None;
+        };
+        let entrance = run.is_entrance(sample);
+        if matches!(live.state, State::Holding | State::Searching) && !entrance {
+            live.at += 1;
+            return None;
+        }
+        live.enter_item(sample, until_ms, &mut self.timeline, self.laps, &mut batch.packets);
+        let due = self.timeline.due_ms(sample);
+        if due > until_ms {
+            self.timeline.fill(until_ms, &mut batch.packets);
+            return Some(Fill::Filled);
+        }
+        if entrance {
+            let place = Place::Tape(Mark { at: live.at, run: live.run.clone(), first: live.first });
+            batch.key = Some(FeedMark { place, timeline: self.timeline, laps: self.laps, dts: due });
+            live.picture = Some(*sample).filter(|sample| sample.track == Track::Video);
+            live.key = live.at;
+        }
+        let leads = sample.track == Track::Video || run.video.is_none();
+        if leads {
+            let passed = sample.dts.saturating_sub(live.first).max(0).unsigned_abs();
+            live.ticks = passed + u64::from(sample.duration);
+        }
+        self.timeline.place(sample, &mut batch.packets);
+        live.at += 1;
+        None
+    }
+
+    fn end_run(&mut self, ticks: u64, lap: bool, until_ms: u64, batch: &mut Batch) -> Option<Fill> {
+        let Item::Tape(live) = &mut self.item else { return None };
+        if live.state == State::Playing {
+            // A run that was entered in its middle is shorter by what was passed over.
+            let skipped = live.run.as_ref().map_or(0, |run| live.first - first_of(run));
+            self.timeline.cut(ticks.saturating_sub(skipped.max(0).unsigned_abs()));
+            if lap {
+                if let Some(fill) = self.end_lap(until_ms, &mut batch.packets) {
+                    return Some(fill);
+                }
+            } else {
+                let end = self.timeline.item_end_ms();
+                self.timeline.fill(end, &mut batch.packets);
+                self.timeline.end();
+            }
+        } else if lap {
+            self.skip_lap();
+        }
+        if let Item::Tape(live) = &mut self.item {
+            live.state = if live.state == State::Playing { State::Between } else { live.state };
+            live.at += 1;
+        }
+        None
+    }
+
+    /// Counts a lap whose end was not played.
+    fn skip_lap(&mut self) {
+        self.laps.left = self.laps.left.map(|left| left.saturating_sub(1));
+        self.ended = self.laps.left == Some(0);
+        self.laps.done += u64::from(!self.ended);
+    }
+}
+
+fn first_of(index: &Index) -> i64 {
+    let video = index.video.as_ref().map(|video| video.first_dts);
+    video.or(index.audio.as_ref().map(|audio| audio.first_dts)).unwrap_or(0)
+}
