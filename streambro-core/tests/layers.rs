@@ -28,6 +28,7 @@ const PURE: &[&str] = &[
     "supervisor/fsm.rs",
     "supervisor/backoff.rs",
     "supervisor/budget.rs",
+    "supervisor/passes.rs",
     "supervisor/table.rs",
     "media/timeline.rs",
     "ffmpeg/args",

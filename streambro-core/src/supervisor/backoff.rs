@@ -24,6 +24,11 @@ impl Backoff {
         Self { seed, failures: 0 }
     }
 
+    /// The same without failures.
+    pub(super) fn afresh(&self) -> Self {
+        Self::new(self.seed)
+    }
+
     /// The delay after one more failure: between half and all of `backoff_first`, three times as long each time, up to
     /// `backoff_max`; after a refusal that only a human can mend, of `backoff_refused`.
     pub(super) fn next(&mut self, refused: bool, times: &Times) -> Duration {

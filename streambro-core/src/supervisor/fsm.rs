@@ -2,9 +2,15 @@
 
 use std::time::Duration;
 
-use super::{backoff::Backoff, budget::Budget, table};
+use super::{
+    backoff::Backoff,
+    budget::Budget,
+    passes::{Next, Passes},
+    table,
+};
 use crate::{
     session::{LegEnd, SignalKind},
+    source::PassEnd,
     spec::{Retry, Times},
     status::{LegPhase, Phase, Reason},
 };
@@ -20,6 +26,12 @@ pub(super) enum Input {
     Ended(usize, LegEnd),
     /// A leg's delay is over.
     Due(usize),
+    /// A run of ffmpeg has made something that a receiver can begin with.
+    Flows,
+    /// A run of ffmpeg has ended.
+    PassEnded(PassEnd),
+    /// The delay before a run is over.
+    PassDue,
     /// Somebody wants its connections made anew.
     Renew,
     /// Somebody wants it to end.
@@ -33,7 +45,15 @@ pub(super) enum Effect {
     Dial(usize),
     /// Say `Due` when this has passed and the leg's turn has come.
     Wait(usize, Duration),
-    /// Let all legs say goodbye.
+    /// Run ffmpeg, as the passes have planned.
+    Encode,
+    /// Say `PassDue` when this has passed.
+    WaitPass(Duration),
+    /// Tell that another encoder takes over.
+    FellBack,
+    /// Everything has been made.
+    CloseTape,
+    /// Let all legs say goodbye, and ffmpeg end.
     HangUp,
     /// Let the connections that there are say goodbye, and end with `OverLimit`.
     Renew,
@@ -53,6 +73,8 @@ pub(super) struct Fsm {
     reason: Option<Reason>,
     detail: String,
     legs: Vec<Leg>,
+    /// What ffmpeg does, where it is needed.
+    passes: Option<Passes>,
     stopping: Option<(Reason, String)>,
 }
 
@@ -66,6 +88,8 @@ pub(super) struct Leg {
     pub(super) reconnects: u64,
     /// Whether it has been live, in this connection or an earlier one.
     pub(super) ever_live: bool,
+    /// Whether its picture stands still, because the source has none.
+    holding: bool,
     live_since: Option<Duration>,
     /// When it was last live.
     lost_at: Option<Duration>,
@@ -83,6 +107,7 @@ impl Fsm {
             attempts: 0,
             reconnects: 0,
             ever_live: false,
+            holding: false,
             live_since: None,
             lost_at: None,
             backoff: Backoff::new(seed.wrapping_add(n)),
@@ -94,8 +119,18 @@ impl Fsm {
             reason: None,
             detail: String::new(),
             legs: (0..legs as u64).map(leg).collect(),
+            passes: None,
             stopping: None,
         }
+    }
+
+    /// The same of a source that ffmpeg makes.
+    pub(super) fn with_passes(self, passes: Passes) -> Self {
+        Self { passes: Some(passes), ..self }
+    }
+
+    pub(super) fn passes(&self) -> Option<&Passes> {
+        self.passes.as_ref()
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -123,7 +158,20 @@ impl Fsm {
             return effects;
         }
         match input {
-            Input::Begin => (0..self.legs.len()).for_each(|leg| self.dial(leg, &mut effects)),
+            // Nobody is called before there is something to send.
+            Input::Begin if self.passes.is_some() => self.encode(at, &mut effects),
+            Input::Begin => self.dial_all(&mut effects),
+            Input::Flows => {
+                if self.passes.as_mut().is_some_and(Passes::flows) {
+                    self.dial_all(&mut effects);
+                }
+            }
+            Input::PassEnded(end) => self.pass_ended(end, at, &mut effects),
+            Input::PassDue => {
+                if self.passes.as_ref().is_some_and(Passes::is_due) {
+                    self.encode(at, &mut effects);
+                }
+            }
             Input::Due(leg) => self.dial(leg, &mut effects),
             Input::Signal(leg, kind) => self.signal(leg, kind, at, &mut effects),
             Input::Ended(leg, end) => self.ended(leg, end, at, &mut effects),
@@ -150,6 +198,34 @@ impl Fsm {
         }
     }
 
+    fn dial_all(&mut self, effects: &mut Vec<Effect>) {
+        (0..self.legs.len()).for_each(|leg| self.dial(leg, effects));
+    }
+
+    fn encode(&mut self, at: Duration, effects: &mut Vec<Effect>) {
+        if self.stopping.is_none()
+            && let Some(passes) = &mut self.passes
+        {
+            passes.begin(at);
+            effects.push(Effect::Encode);
+        }
+    }
+
+    fn pass_ended(&mut self, end: PassEnd, at: Duration, effects: &mut Vec<Effect>) {
+        let Some(passes) = self.passes.as_mut().filter(|passes| passes.is_running()) else { return };
+        match passes.ended(end, at, self.stopping.is_some(), &self.times) {
+            Next::Run => self.encode(at, effects),
+            Next::FallBack => {
+                effects.push(Effect::FellBack);
+                self.encode(at, effects);
+            }
+            Next::Wait(delay) => effects.push(Effect::WaitPass(delay)),
+            Next::Close => effects.push(Effect::CloseTape),
+            Next::GiveUp(reason, detail) => self.stop(reason, detail, effects),
+            Next::Rest => {}
+        }
+    }
+
     fn signal(&mut self, leg: usize, kind: SignalKind, at: Duration, effects: &mut Vec<Effect>) {
         let state = &mut self.legs[leg];
         let to = match (state.phase, kind) {
@@ -163,6 +239,10 @@ impl Fsm {
             }
             (LegPhase::Live, SignalKind::Lagging) => LegPhase::Lagging,
             (LegPhase::Lagging, SignalKind::CaughtUp) => LegPhase::Live,
+            (LegPhase::Live | LegPhase::Lagging, SignalKind::Holding | SignalKind::Resumed) => {
+                state.holding = kind == SignalKind::Holding;
+                return;
+            }
             _ => return,
         };
         self.step(leg, to, effects);
@@ -173,6 +253,7 @@ impl Fsm {
         if matches!(state.phase, LegPhase::Waiting | LegPhase::Ended) {
             return;
         }
+        state.holding = false;
         let lived = state.live_since.take().map(|since| at.saturating_sub(since));
         if lived.is_some() {
             state.lost_at = Some(at);
@@ -243,6 +324,9 @@ impl Fsm {
         }
         self.stopping = Some((reason, detail));
         effects.push(Effect::HangUp);
+        if let Some(passes) = &mut self.passes {
+            passes.stop();
+        }
         for leg in 0..self.legs.len() {
             if self.legs[leg].phase == LegPhase::Waiting {
                 self.step(leg, LegPhase::Ended, effects);
@@ -258,9 +342,15 @@ impl Fsm {
         let given_up = self.legs.iter().any(Leg::is_given_up);
         let failing = self.legs.iter().find(|leg| leg.is_failing());
         let why = failing.map(|leg| (leg.reason, leg.detail.clone())).unwrap_or_default();
+        let trouble = self.passes.as_ref().and_then(Passes::trouble).cloned();
         let (phase, (reason, detail)) = if let Some((reason, detail)) = self.stopping.clone() {
-            let phase = if ended == self.legs.len() { Phase::Ended } else { Phase::Stopping };
-            (phase, (Some(reason), detail))
+            let encodes = self.passes.as_ref().is_some_and(Passes::is_running);
+            let over = ended == self.legs.len() && !encodes;
+            (if over { Phase::Ended } else { Phase::Stopping }, (Some(reason), detail))
+        } else if live + lagging > 0 && self.legs.iter().any(|leg| leg.holding) {
+            let slow = || (Reason::EncoderSlow, "what comes next is not encoded yet".to_owned());
+            let (reason, detail) = trouble.unwrap_or_else(slow);
+            (Phase::Holding, (Some(reason), detail))
         } else if live > 0 && live + ended == self.legs.len() && !given_up {
             (Phase::Live, (None, String::new()))
         } else if live + lagging > 0 {
@@ -269,7 +359,8 @@ impl Fsm {
         } else if self.legs.iter().any(|leg| leg.ever_live) {
             (Phase::Reconnecting, why)
         } else {
-            (Phase::Starting, why)
+            let trouble = trouble.map(|(reason, detail)| (Some(reason), detail));
+            (Phase::Starting, trouble.unwrap_or(why))
         };
         (self.reason, self.detail) = (reason, detail);
         if phase != self.phase {

@@ -3,6 +3,7 @@
 mod backoff;
 mod budget;
 mod fsm;
+mod passes;
 mod run;
 mod table;
 mod turn;

@@ -530,6 +530,7 @@ impl Supervisor {
                 }
                 Effect::Leg(leg) => self.tell_leg(leg, now),
                 Effect::Phase(from) => self.tell_phase(from),
+                Effect::Encode | Effect::WaitPass(_) | Effect::FellBack | Effect::CloseTape => {}
                 Effect::Finish => self.finished = true,
             }
         }

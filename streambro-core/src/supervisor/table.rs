@@ -30,6 +30,14 @@ pub(super) const STREAM: &[(Phase, Phase)] = &[
     (Phase::Reconnecting, Phase::Degraded),
     (Phase::Reconnecting, Phase::Stopping),
     (Phase::Reconnecting, Phase::Ended),
+    // The source has nothing, and is back.
+    (Phase::Live, Phase::Holding),
+    (Phase::Degraded, Phase::Holding),
+    (Phase::Holding, Phase::Live),
+    (Phase::Holding, Phase::Degraded),
+    (Phase::Holding, Phase::Reconnecting),
+    (Phase::Holding, Phase::Stopping),
+    (Phase::Holding, Phase::Ended),
     (Phase::Stopping, Phase::Ended),
 ];
 

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::source::PassFault;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -226,8 +227,81 @@ fn delay(effects: &[Effect]) -> Duration {
     }
 }
 
-const SIGNALS: [SignalKind; 4] =
-    [SignalKind::Publishing, SignalKind::Live, SignalKind::Lagging, SignalKind::CaughtUp];
+const SIGNALS: [SignalKind; 6] = [
+    SignalKind::Publishing,
+    SignalKind::Live,
+    SignalKind::Lagging,
+    SignalKind::CaughtUp,
+    SignalKind::Holding,
+    SignalKind::Resumed,
+];
+
+fn encoding(legs: usize) -> Fsm {
+    let passes = Passes::new(None, 2, 1, Retry::forever());
+    Fsm::new(legs, 1, Times::default(), Retry::forever()).with_passes(passes)
+}
+
+fn pass_failed(fault: PassFault) -> Input {
+    let (reason, detail) = (Reason::EncoderFailed, "it died".to_owned());
+    Input::PassEnded(PassEnd::Failed { fault, reason, detail, reached_ms: 1_000 })
+}
+
+#[test]
+fn nobody_is_called_before_ffmpeg_has_made_something() {
+    let mut fsm = encoding(2);
+    assert_eq!(fsm.handle(Input::Begin, Duration::ZERO), [Effect::Encode, Effect::Phase(Phase::Preparing)]);
+    assert_eq!(fsm.phase(), Phase::Starting);
+    let effects = fsm.handle(Input::Flows, SECOND);
+    assert!(effects.contains(&Effect::Dial(0)) && effects.contains(&Effect::Dial(1)));
+    assert_eq!(fsm.handle(Input::Flows, SECOND), []);
+}
+
+#[test]
+fn a_dead_ffmpeg_is_started_again_and_no_connection_ends() {
+    let mut fsm = encoding(1);
+    fsm.handle(Input::Begin, Duration::ZERO);
+    fsm.handle(Input::Flows, SECOND);
+    go_live(&mut fsm, 0);
+    let effects = fsm.handle(pass_failed(PassFault::Passing), SECOND);
+    let [Effect::WaitPass(_)] = effects[..] else { panic!("{effects:?}") };
+    assert_eq!(fsm.phase(), Phase::Live);
+    let effects = fsm.handle(Input::Signal(0, SignalKind::Holding), SECOND);
+    assert_eq!(effects, [Effect::Phase(Phase::Live)]);
+    assert_eq!((fsm.phase(), fsm.reason()), (Phase::Holding, Some(Reason::EncoderFailed)));
+    assert_eq!(fsm.handle(Input::PassDue, SECOND * 2), [Effect::Encode]);
+    fsm.handle(Input::Flows, SECOND * 3);
+    // Still nothing on the air that moves; now it is only slow.
+    assert_eq!((fsm.phase(), fsm.reason()), (Phase::Holding, Some(Reason::EncoderSlow)));
+    fsm.handle(Input::Signal(0, SignalKind::Resumed), SECOND * 3);
+    assert_eq!((fsm.phase(), fsm.reason()), (Phase::Live, None));
+}
+
+#[test]
+fn another_encoder_takes_over_at_once_and_that_is_told() {
+    let mut fsm = encoding(1);
+    fsm.handle(Input::Begin, Duration::ZERO);
+    let effects = fsm.handle(pass_failed(PassFault::Encoder), SECOND);
+    assert_eq!(effects, [Effect::FellBack, Effect::Encode]);
+}
+
+#[test]
+fn a_stream_has_not_ended_before_its_ffmpeg_has() {
+    let mut fsm = encoding(1);
+    fsm.handle(Input::Begin, Duration::ZERO);
+    let effects = fsm.handle(Input::Stop(Reason::Stopped), SECOND);
+    assert!(effects.contains(&Effect::HangUp));
+    assert_eq!(fsm.phase(), Phase::Stopping);
+    let effects = fsm.handle(Input::PassEnded(PassEnd::Stopped { reached_ms: 5 }), SECOND);
+    assert_eq!(effects, [Effect::Phase(Phase::Stopping), Effect::Finish]);
+}
+
+#[test]
+fn a_source_that_nothing_can_read_ends_the_stream_with_the_reason() {
+    let mut fsm = encoding(1);
+    fsm.handle(Input::Begin, Duration::ZERO);
+    fsm.handle(pass_failed(PassFault::Hopeless), SECOND);
+    assert_eq!((fsm.phase(), fsm.reason()), (Phase::Ended, Some(Reason::EncoderFailed)));
+}
 
 /// One for each way that an end can go.
 const REASONS: [Reason; 6] = [
@@ -299,7 +373,7 @@ impl Watched {
         assert!(!self.stopped || matches!(now, Phase::Stopping | Phase::Ended), "{now:?}");
         // What is shown is what is.
         let live = self.fsm.legs().iter().any(|leg| matches!(leg.phase, LegPhase::Live | LegPhase::Lagging));
-        assert_eq!(matches!(now, Phase::Live | Phase::Degraded), live && !unwanted);
+        assert_eq!(now.is_on_air(), live && !unwanted);
         match now {
             Phase::Live => assert_eq!(self.fsm.reason(), None),
             Phase::Stopping | Phase::Ended => assert!(self.fsm.reason().is_some()),
@@ -355,7 +429,8 @@ fn every_move_of_the_table_can_be_reached() {
                 moves.append(&mut watched.moves);
                 leg_moves.append(&mut watched.leg_moves);
                 let fsm = &watched.fsm;
-                let state: Vec<_> = fsm.legs().iter().map(|leg| (leg.phase, leg.ever_live)).collect();
+                let state: Vec<_> =
+                    fsm.legs().iter().map(|leg| (leg.phase, leg.ever_live, leg.holding)).collect();
                 if seen.insert((fsm.phase(), state)) {
                     paths.push(path);
                 }

@@ -107,7 +107,14 @@ impl Supervisor {
                     let detail = if phase == Phase::Ended { self.fsm.detail() } else { "" };
                     self.run.note(&self.run.span, Entry::new(What::Phase(phase, self.fsm.reason()), detail));
                 }
-                Effect::Wait(..) | Effect::HangUp | Effect::Renew | Effect::Finish => {}
+                Effect::Wait(..)
+                | Effect::Encode
+                | Effect::WaitPass(_)
+                | Effect::FellBack
+                | Effect::CloseTape
+                | Effect::HangUp
+                | Effect::Renew
+                | Effect::Finish => {}
             }
         }
     }
