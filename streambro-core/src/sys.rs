@@ -1,4 +1,6 @@
-//! What only the operating system can say. The only file of the library with `unsafe`.
+//! What only the operating system can say. The only place of the library with `unsafe`.
+
+pub(crate) mod child;
 
 use std::{fs::File, io, os::fd::AsRawFd};
 

@@ -56,7 +56,7 @@ const WORLD: &[&str] = &[
 ];
 
 /// The one place for `unsafe`.
-const UNSAFE: &str = "sys.rs";
+const UNSAFE: &[&str] = &["sys.rs", "sys/"];
 
 struct Source {
     /// Below `src`.
@@ -169,7 +169,7 @@ fn what_decides_does_not_touch_the_world() {
 
 #[test]
 fn unsafe_has_one_home() {
-    for source in sources().iter().filter(|source| source.path != UNSAFE) {
+    for source in sources().iter().filter(|source| !UNSAFE.iter().any(|home| source.path.starts_with(home))) {
         assert!(!source.code.contains("unsafe "), "{} contains unsafe code", source.path);
     }
 }

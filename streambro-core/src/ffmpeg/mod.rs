@@ -3,8 +3,10 @@
 mod args;
 mod death;
 mod encoders;
+#[cfg_attr(not(test), expect(dead_code, reason = "the pipe source and the encoder probe use it"))]
 mod process;
 mod progress;
 mod sandbox;
 mod tools;
+#[cfg_attr(not(test), expect(dead_code, reason = "the pipe source and the encoder probe use it"))]
 mod words;
