@@ -329,4 +329,8 @@ fn poll_media(
 }
 
 #[cfg(all(test, target_os = "linux"))]
+mod host_tests;
+#[cfg(all(test, target_os = "linux"))]
+mod stop_tests;
+#[cfg(all(test, target_os = "linux"))]
 mod tests;

@@ -102,6 +102,8 @@ fn bear(launch: &Launch) -> Result<Born, LaunchError> {
     })?;
     // First of all: from here on it ends with the host.
     let tied = sys::child::tie(&lifeline_end, pid.as_raw_nonzero().get());
+    // A host that is short of descriptors has some again.
+    drop((nothing, media_end, said_end, progress_end, lifeline_end));
     let child = settle(launch, pid, lifeline);
     if child.ended.is_none() {
         tied.map_err(LaunchError::host)?;
