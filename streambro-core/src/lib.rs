@@ -67,6 +67,7 @@ pub mod rtmp;
 
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, EventFilter, EventKind, Subscription};
+pub use ffmpeg::command;
 pub use journal::{LogLevel, LogLine, RunRecord};
 pub use limits::{Admission, Limit, LimitUse};
 pub use manager::{
@@ -83,8 +84,8 @@ pub use publish::Resolver;
 pub use secret::Secret;
 pub use session::{RemuxReport, remux};
 pub use spec::{
-    AllowRule, Destination, DestinationPolicy, Encode, Encoder, Repeat, Retry, Source, StreamId, StreamSpec,
-    Trust, Video,
+    AllowRule, Decode, Destination, DestinationPolicy, Encode, Encoder, Fps, Memory, Preset, Profile, Repeat,
+    Retry, Source, StreamId, StreamSpec, Trust, Tune, Video,
 };
 #[doc(hidden)]
 pub use spec::{IngestUrl, Times, UrlError};

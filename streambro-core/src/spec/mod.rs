@@ -9,7 +9,8 @@ mod times;
 mod url;
 
 pub use destination::{Destination, Trust};
-pub use encode::{Encode, Encoder};
+pub(crate) use encode::Size;
+pub use encode::{Decode, Encode, Encoder, Fps, Memory, Preset, Profile, Tune};
 pub use policy::{AllowRule, DestinationPolicy};
 pub use retry::Retry;
 pub use stream::{Repeat, Source, StreamId, StreamSpec, Video};
