@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::{MediaError, Unsupported};
 use super::flv;
+use super::format::FIRST_BOXES;
 use super::index::Index;
 use super::lane::{Lane, Place};
 use super::mp4;
@@ -18,10 +19,6 @@ use super::read::ReadAt;
 const MAX_SAMPLE: u32 = (16 << 20) - (64 << 10) - 64;
 /// Samples without bytes that may follow each other.
 pub(super) const MAX_EMPTY: u32 = 4_096;
-
-/// Boxes that MP4 and QuickTime files begin with (ISO/IEC 14496-12, 6.2.3; QuickTime File Format).
-const FIRST_BOXES: [&[u8; 4]; 9] =
-    [b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"pnot", b"styp", b"uuid"];
 
 /// Opens a file of `len` bytes, whatever its format.
 ///

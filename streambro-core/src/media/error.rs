@@ -51,6 +51,14 @@ pub enum Unsupported {
     /// Neither MP4 nor FLV.
     #[error("this is neither an MP4 nor an FLV file")]
     Container,
+    /// A text that leads to other files, or could. What is there is in words.
+    #[error("this is {0}, not a film; name the film itself")]
+    Playlist(&'static str),
+    /// None of the formats that can be read, here or by ffmpeg. What it is instead is in words.
+    #[error(
+        "this is {0}; a film is an MP4, FLV, Matroska or MPEG-TS file: make one, for instance with ffmpeg"
+    )]
+    Format(&'static str),
     /// No H.264 and no AAC track.
     #[error("there is no track that can be copied")]
     NoTrack,
