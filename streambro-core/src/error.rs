@@ -77,6 +77,8 @@ kinds! {
     SourceInvalid = 111, "source_invalid";
     /// The source is sound but cannot be copied natively.
     SourceUnsupported = 112, "source_unsupported";
+    /// There is no ffmpeg, or none of the encoders that were asked for works here.
+    EncoderUnavailable = 113, "encoder_unavailable";
     /// A limit of the manager is reached.
     LimitReached = 200, "limit_reached";
     /// The manager is shutting down or gone.
@@ -106,6 +108,7 @@ mod tests {
                 (110, "source_unreadable"),
                 (111, "source_invalid"),
                 (112, "source_unsupported"),
+                (113, "encoder_unavailable"),
                 (200, "limit_reached"),
                 (300, "closed"),
                 (301, "ended"),

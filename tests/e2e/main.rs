@@ -1,6 +1,8 @@
 //! End-to-end tests against real servers.
 
 #[cfg(test)]
+mod encode;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod host;

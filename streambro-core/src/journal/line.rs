@@ -78,6 +78,8 @@ pub(crate) enum What {
         /// How long until the next attempt where it waits for one, how late it is where it lags.
         ms: Option<NonZeroU32>,
     },
+    /// ffmpeg says something, or something is said of it.
+    Ffmpeg(LogLevel),
 }
 
 impl Entry {
@@ -99,6 +101,7 @@ impl Entry {
     fn reason(&self) -> Option<Reason> {
         match self.what {
             What::Phase(_, reason) | What::Leg { reason, .. } => reason,
+            What::Ffmpeg(_) => None,
         }
     }
 
@@ -126,6 +129,8 @@ impl Entry {
                 LogLevel::Warn
             }
             What::Leg { phase: LegPhase::Lagging, .. } => LogLevel::Warn,
+            What::Phase(Phase::Holding, _) => LogLevel::Warn,
+            What::Ffmpeg(level) => level,
             What::Phase(..) | What::Leg { .. } => LogLevel::Info,
         }
     }
@@ -143,6 +148,7 @@ impl fmt::Display for Entry {
                     _ => {}
                 }
             }
+            What::Ffmpeg(_) => f.write_str("ffmpeg")?,
         }
         if let Some(reason) = self.reason() {
             write!(f, " ({reason})")?;

@@ -9,6 +9,7 @@ mod metrics;
 mod monitor;
 mod outlook;
 mod place;
+mod prepare;
 mod registry;
 #[cfg(feature = "signals")]
 mod signals;

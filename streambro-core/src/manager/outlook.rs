@@ -5,6 +5,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     monitor::{Host, Root},
     plan::{self, Capacity, Explanation, Machine, Plan, Share, Verdict, findings, verdict},
+    source::Prepared,
     spec::StreamSpec,
 };
 
@@ -40,7 +41,7 @@ impl StreamManager {
                 demand: None,
             });
         };
-        let cost = cost(spec, &opened);
+        let cost = cost(spec, &Prepared::Film(opened));
         let demand = plan::demand(spec, &cost);
         self.weigh();
         let outlook = self.0.ledger.explain(&demand, spec.priority);

@@ -6,9 +6,9 @@ use crate::{
     limits::{Demand, Permit, Prospect, Refusal},
     monitor::{ProcessSample, Root},
     plan::{self, Cost, Facts},
+    source::Prepared,
     spec::{StreamId, StreamSpec},
     supervisor::Run,
-    survey::Opened,
 };
 
 impl StreamManager {
@@ -39,21 +39,21 @@ impl StreamManager {
         }
     }
 
-    pub(super) fn admit(&self, spec: &StreamSpec, opened: &Opened) -> Result<Permit> {
-        let demand = demand(spec, opened);
+    pub(super) fn admit(&self, spec: &StreamSpec, prepared: &Prepared) -> Result<Permit> {
+        let demand = demand(spec, prepared);
         self.0.ledger.admit(demand, spec.priority).map_err(|refusal| refused(spec, &refusal))
     }
 
     /// Takes over the place or the turn of a run that is to be replaced, or gets a new one.
-    pub(super) fn inherit(&self, old: &Run, spec: &StreamSpec, opened: &Opened) -> Result<Permit> {
+    pub(super) fn inherit(&self, old: &Run, spec: &StreamSpec, prepared: &Prepared) -> Result<Permit> {
         let mut held = old.permit();
         if let Some(permit) = held.as_ref() {
-            let changed = permit.change(&demand(spec, opened), spec.priority);
+            let changed = permit.change(&demand(spec, prepared), spec.priority);
             changed.map_err(|refusal| refused(spec, &refusal))?;
         }
         match held.take() {
             Some(permit) => Ok(permit),
-            None => self.admit(spec, opened),
+            None => self.admit(spec, prepared),
         }
     }
 
@@ -68,14 +68,17 @@ impl StreamManager {
 }
 
 /// What a stream of this spec and source asks for.
-fn demand(spec: &StreamSpec, opened: &Opened) -> Demand {
-    plan::demand(spec, &cost(spec, opened))
+fn demand(spec: &StreamSpec, prepared: &Prepared) -> Demand {
+    plan::demand(spec, &cost(spec, prepared))
 }
 
 /// What it takes to send a source as the spec says.
-pub(super) fn cost(spec: &StreamSpec, opened: &Opened) -> Cost {
-    let facts = Facts::of(&opened.index, opened.len);
-    Cost::native(facts.bits_per_second, spec.destinations.iter().map(|to| to.url.is_tls()))
+pub(super) fn cost(spec: &StreamSpec, prepared: &Prepared) -> Cost {
+    let tls = spec.destinations.iter().map(|to| to.url.is_tls());
+    match prepared {
+        Prepared::Film(opened) => Cost::native(Facts::of(&opened.index, opened.len).bits_per_second, tls),
+        Prepared::Production(_) => Cost::native(4_000_000, tls),
+    }
 }
 
 fn refused(spec: &StreamSpec, refusal: &Refusal) -> Error {

@@ -26,10 +26,11 @@ use crate::{
     event::{EventFilter, Subscription},
     journal::{LogLine, RunRecord},
     limits::Ledger,
+    source::Prepared,
     spec::{DestinationPolicy, StreamId, StreamSpec},
     status::{Phase, Reason, StreamStatus},
     supervisor::{self, Run, Services},
-    survey::{Opened, Shelf},
+    survey::Shelf,
 };
 
 /// How long a shutdown waits for tasks that it has aborted.
@@ -123,12 +124,12 @@ impl StreamManager {
         self.weigh();
         self.glance(&run.spec)?;
         // Whoever wants it to end does not wait for a disk.
-        let opened = tokio::select! {
+        let prepared = tokio::select! {
             biased;
             _ = run.stop_wanted() => None,
-            opened = self.survey(&run.spec) => Some(opened?),
+            prepared = self.prepare(&run.spec) => Some(prepared?),
         };
-        self.launch(&run, opened)?;
+        self.launch(&run, prepared)?;
         unfinished.finish();
         Ok(Stream(run))
     }
@@ -153,7 +154,7 @@ impl StreamManager {
         if known.is_settled() && known.spec.difference(&spec).is_none() {
             return Ok(Stream(known));
         }
-        let opened = self.survey(&spec).await?;
+        let prepared = self.prepare(&spec).await?;
         self.weigh();
         let (old, run) = {
             let mut registry = self.registry();
@@ -168,7 +169,7 @@ impl StreamManager {
                 let detail = "the stream is being stopped; start it again when it has ended";
                 return Err(Error::new(ErrorKind::Ended, id.as_str(), detail));
             }
-            let permit = self.inherit(&old, &spec, &opened)?;
+            let permit = self.inherit(&old, &spec, &prepared)?;
             let run = Run::new(id.clone(), spec, &self.0.services.books);
             run.hold(permit);
             let entry = Entry { run: Arc::clone(&run), task: None };
@@ -185,7 +186,7 @@ impl StreamManager {
         let _ = timeout(bound, Stream(Arc::clone(&old)).ended()).await;
         drop(leaving);
         run.inherit(&old);
-        self.launch(&run, Some(opened))?;
+        self.launch(&run, Some(prepared))?;
         unfinished.finish();
         Ok(Stream(run))
     }
@@ -306,11 +307,6 @@ impl StreamManager {
         self.0.services.bus.close();
     }
 
-    async fn survey(&self, spec: &StreamSpec) -> Result<Arc<Opened>> {
-        let path = &spec.source.file;
-        self.0.shelf.survey(path, self.0.services.times.survey).await
-    }
-
     /// Looks whether the id is free, and takes it if it is. That takes no place.
     fn claim(&self, caller: Caller<'_>, id: &StreamId, spec: &StreamSpec) -> Result<Claim> {
         let mut registry = self.registry();
@@ -346,7 +342,7 @@ impl StreamManager {
 
     /// Lets a run begin, once it has a place or a turn. One that has been stopped meanwhile, perhaps before its source
     /// was open, ends instead.
-    fn launch(&self, run: &Arc<Run>, opened: Option<Arc<Opened>>) -> Result<()> {
+    fn launch(&self, run: &Arc<Run>, prepared: Option<Prepared>) -> Result<()> {
         let mut registry = self.registry();
         if registry.closed {
             return Err(closed());
@@ -356,17 +352,17 @@ impl StreamManager {
             let detail = "another `replace` has taken its place";
             return Err(Error::new(ErrorKind::Ended, run.id.as_str(), detail));
         };
-        let Some(opened) = opened.filter(|_| !run.is_stopping()) else {
+        let Some(prepared) = prepared.filter(|_| !run.is_stopping()) else {
             // A host's subscriber to traces may come back.
             drop(registry);
             run.end(Reason::Stopped, "", &self.0.services.bus);
             return Ok(());
         };
         if run.permit().is_none() {
-            run.hold(self.admit(&run.spec, &opened)?);
+            run.hold(self.admit(&run.spec, &prepared)?);
         }
         run.show_waiting(&self.0.services);
-        let work = supervisor::run(Arc::clone(run), opened, Arc::clone(&self.0.services));
+        let work = supervisor::run(Arc::clone(run), prepared, Arc::clone(&self.0.services));
         entry.task = Some(self.0.services.tasks.spawn_on(work, &self.0.runtime).abort_handle());
         if registry.monitor.as_ref().is_none_or(JoinHandle::is_finished) {
             let measure = self.0.monitor.task(&self.0);

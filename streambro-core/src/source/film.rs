@@ -2,8 +2,17 @@
 
 use std::sync::Arc;
 
-use super::{disk::Disk, tape::Tape};
+use super::{disk::Disk, production::Production, tape::Tape};
 use crate::survey::Opened;
+
+/// A source that is open and understood.
+#[derive(Clone, Debug)]
+pub(crate) enum Prepared {
+    /// It is copied as it is.
+    Film(Arc<Opened>),
+    /// ffmpeg makes something of it.
+    Production(Arc<Production>),
+}
 
 /// What a stream plays.
 #[derive(Clone, Debug)]
@@ -21,4 +30,13 @@ pub(crate) struct Film {
     pub opened: Arc<Opened>,
     /// The threads of the device it is on.
     pub disk: Arc<Disk>,
+}
+
+impl Reel {
+    /// Declares that everything has been made.
+    pub(crate) fn close(&self) {
+        if let Self::Tape(tape) = self {
+            tape.close();
+        }
+    }
 }

@@ -4,13 +4,15 @@ mod disk;
 mod feed;
 mod film;
 mod pass;
+mod production;
 mod reader;
 mod recorder;
 mod tape;
 
 pub(crate) use disk::Disks;
 pub(crate) use feed::{Batch, Feed, FeedMark, Fill};
-pub(crate) use film::{Film, Reel};
-pub(crate) use pass::{PassEnd, PassFault};
+pub(crate) use film::{Film, Prepared, Reel};
+pub(crate) use pass::{Figures, PassEnd, PassFault, PassFigures, PassNews, PassSource};
+pub(crate) use production::{Production, Way};
 pub(crate) use reader::{Piece, Reader};
 pub(crate) use tape::Tape;

@@ -24,6 +24,12 @@ pub struct Times {
     pub goodbye: Duration,
     /// How long a file may take to be opened and surveyed.
     pub survey: Duration,
+    /// How long ffmpeg may take to its first picture: it seeks, and decodes what lies before.
+    pub encoder_start: Duration,
+    /// How long ffmpeg may make nothing while there is room for it.
+    pub encoder_stall: Duration,
+    /// How long ffmpeg may take to end by itself when it is asked to.
+    pub encoder_stop: Duration,
     /// The first delay before a reconnect; each further one is three times as long, up to `backoff_max`. YouTube ends a
     /// broadcast that stays away.
     pub backoff_first: Duration,
@@ -54,6 +60,9 @@ impl Default for Times {
             tick: Duration::from_millis(100),
             goodbye: Duration::from_secs(5),
             survey: Duration::from_secs(30),
+            encoder_start: Duration::from_secs(30),
+            encoder_stall: Duration::from_secs(10),
+            encoder_stop: Duration::from_secs(5),
             backoff_first: Duration::from_millis(500),
             backoff_max: Duration::from_secs(60),
             backoff_refused: Duration::from_secs(60),

@@ -183,7 +183,9 @@ impl Passes {
                 self.futile = 0;
                 return Next::FallBack;
             }
-            PassFault::Encoder | PassFault::Passing => {}
+            // Nothing is left of this lap that can be read: the next begins.
+            PassFault::Unreadable if self.ready && self.plan.from_ms > 0 => return self.next_lap(),
+            PassFault::Encoder | PassFault::Passing | PassFault::Unreadable => {}
         }
         if !self.ready && self.futile >= FUTILE_RUNS {
             return Next::GiveUp(reason, format!("it failed {FUTILE_RUNS} times and made nothing: {detail}"));
@@ -287,6 +289,17 @@ mod tests {
             let Next::Wait(delay) = next else { panic!() };
             assert!(delay <= Times::default().backoff_first);
         }
+    }
+
+    #[test]
+    fn where_the_rest_cannot_be_read_the_next_lap_begins() {
+        let mut passes = passes(Some(2), 1);
+        passes.flows();
+        assert!(matches!(end(&mut passes, failed(PassFault::Passing, 9_000), SECOND), Next::Wait(_)));
+        assert_eq!(end(&mut passes, failed(PassFault::Unreadable, 9_000), SECOND), Next::Run);
+        assert_eq!((passes.plan().from_ms, passes.trouble().unwrap().0), (0, Reason::EncoderFailed));
+        end(&mut passes, failed(PassFault::Passing, 9_000), SECOND);
+        assert_eq!(end(&mut passes, failed(PassFault::Unreadable, 9_000), SECOND), Next::Close);
     }
 
     #[test]

@@ -1,22 +1,21 @@
 //! One run of a stream: what is wanted of it, what is known of it, and the task that reconciles the two.
 
 mod notes;
+mod studio;
+mod task;
 
-use std::{
-    future::pending,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
-};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering::Relaxed};
 
 use tokio::{
     sync::{Notify, watch},
-    task::JoinSet,
-    time::{Instant, sleep_until},
+    time::Instant,
 };
 use tokio_util::task::TaskTracker;
 use tracing::Span;
 
-use self::notes::trace;
-use super::fsm::{Effect, Fsm, Input};
+pub(super) use self::task::{LastWord, supervise};
+use self::{notes::trace, studio::Studio};
+use super::fsm::Fsm;
 use crate::{
     clock,
     event::{Bus, EventKind},
@@ -24,11 +23,10 @@ use crate::{
     limits::Permit,
     monitor::Gauge,
     publish::{Dialer, Gate},
-    session::{Leg, LegCounters, LegEnd, Playhead, Road, Signals},
-    source::{Disks, Film, Reel},
+    session::{LegCounters, Playhead},
+    source::Disks,
     spec::{StreamId, StreamSpec, Times},
     status::{LegPhase, LegStatus, Phase, Reason, StreamStatus},
-    survey::Opened,
 };
 
 /// What every supervisor of a manager works with.
@@ -73,6 +71,8 @@ pub(crate) struct Run {
     log: Mutex<Log>,
     books: Arc<Books>,
     span: Span,
+    /// What makes its tape, where ffmpeg is needed.
+    studio: OnceLock<Arc<Studio>>,
 }
 
 /// What status shows of the state machine, copied out at every change.
@@ -123,6 +123,7 @@ impl Run {
             shown: Mutex::new(shown),
             started_unix_ms: clock::unix_ms(),
             permit: Mutex::default(),
+            studio: OnceLock::new(),
         })
     }
 
@@ -353,248 +354,5 @@ impl Run {
     fn shown(&self) -> MutexGuard<'_, Shown> {
         // Whole at every instant, whatever panicked.
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Runs a stream that has its place until it has ended.
-///
-/// Cancel safe: dropping it aborts the connections and ends the run; see [`LastWord`].
-pub(super) async fn supervise(run: Arc<Run>, opened: Arc<Opened>, services: Arc<Services>) {
-    let mut task = Supervisor::new(run, opened, services);
-    task.act(Input::Begin);
-    while !task.finished {
-        let happened = task.next().await;
-        task.act(happened);
-    }
-}
-
-/// Ends a run whose task goes without having said so: dropped with its runtime, or by a panic.
-pub(super) struct LastWord(Arc<Run>, Bus);
-
-impl LastWord {
-    pub(super) fn of(run: &Arc<Run>, bus: &Bus) -> Self {
-        Self(Arc::clone(run), bus.clone())
-    }
-}
-
-impl Drop for LastWord {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.end(Reason::Internal, "the stream's task died; please report it", &self.1);
-        } else {
-            self.0.end(Reason::ShutDown, "the host's runtime ended", &self.1);
-        }
-    }
-}
-
-struct Supervisor {
-    run: Arc<Run>,
-    services: Arc<Services>,
-    road: Arc<Road>,
-    fsm: Fsm,
-    began: Instant,
-    attempts: JoinSet<(usize, LegEnd)>,
-    wanted: watch::Receiver<Option<Reason>>,
-    hang_up: watch::Sender<bool>,
-    /// What each leg waits for.
-    due: Vec<Option<Due>>,
-    /// The latest attempt of each leg.
-    spans: Vec<Span>,
-    finished: bool,
-}
-
-/// What a leg waits for before it connects again, one after the other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wait {
-    Delay,
-    TurnAtHost,
-    Turn,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Due {
-    at: Instant,
-    wait: Wait,
-}
-
-impl Supervisor {
-    fn new(run: Arc<Run>, opened: Arc<Opened>, services: Arc<Services>) -> Self {
-        let road = Road {
-            id: run.id.clone(),
-            repeat: run.spec.source.repeat,
-            playhead: Arc::clone(&run.playhead),
-            dialer: Arc::clone(&services.dialer),
-            times: services.times,
-            epoch: services.epoch,
-            signals: Signals::default(),
-            reel: Reel::Film(Film { disk: services.disks.of(opened.device), opened }),
-        };
-        let legs = run.spec.destinations.len();
-        let seed =
-            run.id.as_str().bytes().fold(run.started_unix_ms, |seed, byte| {
-                seed.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte)
-            });
-        Self {
-            fsm: Fsm::new(legs, seed, services.times, run.spec.retry),
-            road: Arc::new(road),
-            began: Instant::now(),
-            attempts: JoinSet::new(),
-            wanted: run.stop.subscribe(),
-            hang_up: watch::Sender::new(false),
-            due: vec![None; legs],
-            spans: vec![Span::none(); legs],
-            finished: false,
-            run,
-            services,
-        }
-    }
-
-    /// Waits for the next thing that happens.
-    async fn next(&mut self) -> Input {
-        let next_due = self.due.iter().enumerate().filter_map(|(leg, due)| Some(((*due)?.at, leg))).min();
-        let stopping = *self.hang_up.borrow();
-        let timer = async {
-            match next_due {
-                Some((at, leg)) => {
-                    sleep_until(at).await;
-                    leg
-                }
-                None => pending().await,
-            }
-        };
-        let wanted = async {
-            let wanted = self.wanted.wait_for(Option::is_some).await;
-            wanted.ok().and_then(|wanted| *wanted).unwrap_or(Reason::Stopped)
-        };
-        // In this order: what a leg reported happened before its end.
-        tokio::select! {
-            biased;
-            wanted = wanted, if !stopping => Input::Stop(wanted),
-            signal = self.road.signals.next() => Input::Signal(signal.leg, signal.kind),
-            Some(ended) = self.attempts.join_next() => match ended {
-                // Nobody wants this stream to end: its connections are made anew.
-                Ok((leg, end)) if end.reason == Reason::Stopped && !stopping => {
-                    Input::Ended(leg, LegEnd::new(Reason::OverLimit, "it is restarted, as the alerts ask"))
-                }
-                Ok((leg, end)) => Input::Ended(leg, end),
-                // Only a runtime that ends cancels a leg. It drops this task next, which says so.
-                Err(error) if error.is_cancelled() => pending().await,
-                Err(_) => Input::Stop(Reason::Internal),
-            },
-            () = self.run.renew.notified(), if !stopping => Input::Renew,
-            leg = timer => Input::Due(leg),
-        }
-    }
-
-    /// Asks the state machine and does what it says.
-    fn act(&mut self, input: Input) {
-        if input == Input::Stop(Reason::Internal) {
-            // A leg's task died without a word: nothing of this stream can be trusted any more.
-            self.attempts.abort_all();
-            let detail = "a task of the stream died; please report it";
-            self.run.end(Reason::Internal, detail, &self.services.bus);
-            self.finished = true;
-            return;
-        }
-        let now = Instant::now();
-        if let Input::Due(leg) = input
-            && !self.take_turn(leg, now)
-        {
-            return;
-        }
-        let effects = self.fsm.handle(input, now - self.began);
-        if self.run.ended_at().is_some() {
-            // Somebody else has ended it, and said so.
-            self.finished = true;
-            return;
-        }
-        // Before anyone hears of it: who waited for the end finds the last line there.
-        self.note(&effects);
-        self.finished = !self.run.show(&self.fsm);
-        if self.finished {
-            return;
-        }
-        for effect in effects {
-            match effect {
-                Effect::Dial(leg) => self.dial(leg),
-                Effect::Wait(leg, delay) => {
-                    self.due[leg] = Some(Due { at: now + delay, wait: Wait::Delay });
-                }
-                Effect::HangUp => {
-                    self.hang_up.send_replace(true);
-                    self.give_turns_back(now);
-                }
-                Effect::Renew => {
-                    self.hang_up.send_replace(true);
-                    self.hang_up = watch::Sender::new(false);
-                }
-                Effect::Leg(leg) => self.tell_leg(leg, now),
-                Effect::Phase(from) => self.tell_phase(from),
-                Effect::Encode | Effect::WaitPass(_) | Effect::FellBack | Effect::CloseTape => {}
-                Effect::Finish => self.finished = true,
-            }
-        }
-        // After the events: who waited for a phase finds it among them.
-        self.run.wake();
-    }
-
-    fn give_turns_back(&mut self, now: Instant) {
-        let gate = &self.services.gate;
-        for (due, destination) in self.due.iter_mut().zip(&self.run.spec.destinations) {
-            match due.take().map(|due| due.wait) {
-                Some(Wait::TurnAtHost) => gate.give_back_host(destination.url.host(), now),
-                Some(Wait::Turn) => gate.give_back(now),
-                Some(Wait::Delay) | None => {}
-            }
-        }
-    }
-
-    /// Moves a leg on from wait to wait. Returns whether the last one is over.
-    fn take_turn(&mut self, leg: usize, now: Instant) -> bool {
-        let (gate, host) = (&self.services.gate, self.run.spec.destinations[leg].url.host());
-        while let Some(due) = self.due[leg].filter(|due| due.at <= now) {
-            let next = match due.wait {
-                Wait::Delay => Some((gate.reserve_host(host, now), Wait::TurnAtHost)),
-                Wait::TurnAtHost => Some((gate.reserve(now), Wait::Turn)),
-                Wait::Turn => gate.pass(host, now).err().map(|again| (again, Wait::Turn)),
-            };
-            self.due[leg] = next.map(|(at, wait)| Due { at, wait });
-        }
-        self.due[leg].is_none()
-    }
-
-    fn dial(&mut self, leg: usize) {
-        let attempt = Leg {
-            road: Arc::clone(&self.road),
-            destination: self.run.spec.destinations[leg].clone(),
-            counters: Arc::clone(&self.run.counters[leg]),
-            stop: self.hang_up.subscribe(),
-            was_live: self.fsm.legs()[leg].ever_live,
-            span: self.spans[leg].clone(),
-        };
-        self.attempts.spawn(async move { (leg, attempt.run().await) });
-    }
-
-    fn tell_leg(&self, leg: usize, now: Instant) {
-        let state = &self.fsm.legs()[leg];
-        let retry_in = self.due[leg].map(|due| due.at.saturating_duration_since(now));
-        let kind = EventKind::Leg {
-            leg,
-            phase: state.phase,
-            reason: state.reason,
-            detail: state.detail.clone(),
-            retry_in_ms: retry_in.map(|delay| delay.as_millis() as u64),
-        };
-        self.run.tell(kind, &self.services.bus);
-    }
-
-    fn tell_phase(&self, from: Phase) {
-        let kind = EventKind::Phase {
-            from,
-            to: self.fsm.phase(),
-            reason: self.fsm.reason(),
-            detail: self.fsm.detail().to_owned(),
-        };
-        self.run.tell(kind, &self.services.bus);
     }
 }

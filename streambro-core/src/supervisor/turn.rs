@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::run::{LastWord, Run, Services, supervise};
 use crate::{
     limits::Permit,
+    source::Prepared,
     status::{Phase, Reason},
-    survey::Opened,
 };
 
 /// Runs a stream that has a permit: waits for its turn if that is not a place yet, then supervises it to its end.
@@ -14,7 +14,7 @@ use crate::{
 /// Dropping the future ends the run and gives the permit back, even before it was polled for the first time.
 pub(crate) fn run(
     run: Arc<Run>,
-    opened: Arc<Opened>,
+    source: Prepared,
     services: Arc<Services>,
 ) -> impl Future<Output = ()> + Send {
     let last_word = LastWord::of(&run, &services.bus);
@@ -39,7 +39,7 @@ pub(crate) fn run(
         if *run.phase().borrow() == Phase::Queued {
             run.pass_to(Phase::Preparing, None, "", &services.bus);
         }
-        supervise(run, opened, services).await;
+        supervise(run, source, services).await;
     }
 }
 

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
-    media::{cursor, error::MediaError, index::Index, program::Program},
+    media::{cursor, error::MediaError, format::Format, index::Index, program::Program, sniff::sniff},
     sys,
 };
 
@@ -39,6 +39,17 @@ pub(crate) struct Opened {
     pub index: Arc<Index>,
     /// What receivers must be told of it.
     pub program: Program,
+}
+
+/// A source that ffmpeg may read: a regular file inside the jail, whose format we have seen ourselves.
+#[derive(Clone, Debug)]
+pub(crate) struct Gated {
+    /// The open file: its name never reaches ffmpeg.
+    pub file: Arc<File>,
+    /// Its length when it was opened, in bytes.
+    pub len: u64,
+    /// What its own first bytes say.
+    pub format: Format,
 }
 
 /// What makes a file the same file, unchanged.
@@ -98,6 +109,22 @@ impl Shelf {
             let probe = look(shelf.root.as_ref(), path)?;
             let opened = if probe.is_native() { Some(shelf.take(path)?) } else { None };
             Ok((probe, opened))
+        };
+        self.aside(path, patience, job).await
+    }
+
+    /// Opens a file for ffmpeg. Cancel safe as [`survey`](Self::survey).
+    ///
+    /// # Errors
+    /// `NotAllowed`, `SourceUnreadable`, `SourceInvalid`; `SourceUnsupported` for a playlist and for what is none of the
+    /// formats; `TimedOut` after `patience`.
+    pub(crate) async fn gate(self: &Arc<Self>, path: &Path, patience: Duration) -> Result<Gated, Error> {
+        let job = |shelf: &Self, path: &Path| {
+            let name = path.display().to_string();
+            let file = open_source(shelf.root.as_ref(), path, &name)?;
+            let len = file.metadata().map_err(|error| source_error(&name, &error.into()))?.len();
+            let format = sniff(&file, len).map_err(|error| source_error(&name, &error))?;
+            Ok(Gated { file: Arc::new(file), len, format })
         };
         self.aside(path, patience, job).await
     }

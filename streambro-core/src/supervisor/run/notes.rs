@@ -8,7 +8,7 @@ use std::{
 use tokio::time::Instant;
 use tracing::Span;
 
-use super::{Run, Shown, Supervisor};
+use super::{Run, Shown, task::Supervisor};
 use crate::{
     clock,
     journal::{Entry, Log, LogLevel, LogLine, RunRecord, What},

@@ -1,0 +1,4 @@
+//! Streams that ffmpeg makes, on real servers.
+
+mod desk;
+mod live;
