@@ -226,6 +226,8 @@ impl<C: PartialEq> Survey<C> {
         parse: impl Fn(Box<[u8]>, u64) -> Result<C, MediaError>,
     ) -> Result<(), MediaError> {
         match tag.content {
+            // ffmpeg writes an empty one first where it learns it from the frames (MPEG-TS to FLV, 5.1).
+            Content::Configuration if tag.end <= tag.body => Ok(()),
             Content::Configuration => self.configure(tag, parse(load(tag, reader)?, tag.start)?),
             Content::Frame { key, composition } if tag.end > tag.body => self.frame(tag, key, composition),
             _ => Ok(()),
