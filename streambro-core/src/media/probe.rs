@@ -17,6 +17,9 @@ use super::read::ReadAt;
 /// NAL units before the first slice that are looked at: parameter sets, supplements, a delimiter.
 const MAX_NAL_UNITS: u32 = 64;
 
+/// Keyframes behind the first that are looked into: an encoder makes all of them alike.
+const MAX_KEYFRAMES: u64 = 8;
+
 /// What is in a file. Times are milliseconds, rates bits per second.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -79,6 +82,9 @@ pub struct VideoInfo {
     pub max_keyframe_interval_ms: u64,
     /// Whether the first picture is an IDR. `None` when that could not be read.
     pub first_is_idr: Option<bool>,
+    /// Whether a keyframe behind the first is no IDR, so that pictures behind it may need those before it. `None` when
+    /// there is none, or it could not be read. Eight are looked at.
+    pub open_gop: Option<bool>,
     /// How many pictures there are.
     pub samples: u64,
     /// Mean bits per second.
@@ -124,10 +130,17 @@ pub fn probe<R: ReadAt + ?Sized>(reader: &R, len: u64) -> Result<MediaInfo, Medi
     let mut cursor = Cursor::new(Arc::clone(&index));
     let mut video = Meter::new(index.video.as_ref());
     let mut audio = Meter::new(index.audio.as_ref());
+    let mut open_gop = None;
     let truncated = loop {
         match cursor.peek(reader) {
             Ok(Some(sample)) => match sample.track {
-                Track::Video => video.add(&sample),
+                Track::Video => {
+                    video.add(&sample);
+                    if sample.key && (2..=1 + MAX_KEYFRAMES).contains(&video.keys) {
+                        let idr = is_idr(&reader, &index, &sample)?;
+                        open_gop = idr.map_or(open_gop, |idr| Some(!idr || open_gop == Some(true)));
+                    }
+                }
                 Track::Audio => audio.add(&sample),
             },
             Ok(None) => break false,
@@ -143,7 +156,7 @@ pub fn probe<R: ReadAt + ?Sized>(reader: &R, len: u64) -> Result<MediaInfo, Medi
         container: container(&index),
         duration_ms: video.end_ms().max(audio.end_ms()),
         truncated,
-        video: index.video.as_ref().map(|info| video.video(info, first_is_idr)),
+        video: index.video.as_ref().map(|info| VideoInfo { open_gop, ..video.video(info, first_is_idr) }),
         audio: index.audio.as_ref().map(|info| audio.audio(info)),
     })
 }
@@ -159,7 +172,7 @@ fn container(index: &Index) -> Container {
 
 /// Tells whether the first picture that plays is an IDR. `None` when there is none, or it cannot be read.
 pub(crate) fn begins_with_idr(reader: &dyn ReadAt, index: &Index) -> Result<Option<bool>, MediaError> {
-    let (Some(lane), Some(info)) = (&index.layout.video, &index.video) else { return Ok(None) };
+    let Some(lane) = &index.layout.video else { return Ok(None) };
     let mut windows = Windows::default();
     let mut place = lane.start();
     let mut empty = 0;
@@ -176,8 +189,14 @@ pub(crate) fn begins_with_idr(reader: &dyn ReadAt, index: &Index) -> Result<Opti
             Err(error) => return Err(error),
         }
     };
-    let Some(config) = info.configs.get(usize::from(sample.config)) else { return Ok(None) };
-    match first_slice(reader, &sample, config.nal_length_size.into()) {
+    is_idr(reader, index, &sample)
+}
+
+/// Tells whether a picture is an IDR. `None` when it cannot be read.
+fn is_idr(reader: &dyn ReadAt, index: &Index, sample: &Sample) -> Result<Option<bool>, MediaError> {
+    let config = index.video.as_ref().and_then(|info| info.configs.get(usize::from(sample.config)));
+    let Some(config) = config else { return Ok(None) };
+    match first_slice(reader, sample, config.nal_length_size.into()) {
         Err(MediaError::Truncated { .. }) => Ok(None),
         kind => Ok(kind?.map(|kind| kind == 5)),
     }
@@ -303,6 +322,7 @@ impl Meter {
             keyframe_interval_ms: self.ms(self.duration / self.keys.max(1)),
             max_keyframe_interval_ms: self.ms(gap),
             first_is_idr,
+            open_gop: None,
             samples: self.samples,
             bitrate: self.bitrate(),
             peak_bitrate: self.peak_bytes.saturating_mul(8),
