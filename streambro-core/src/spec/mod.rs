@@ -2,6 +2,7 @@
 
 mod destination;
 mod encode;
+mod platform;
 mod policy;
 mod retry;
 mod stream;
@@ -11,6 +12,7 @@ mod url;
 pub use destination::{Destination, Trust};
 pub(crate) use encode::Size;
 pub use encode::{Decode, Encode, Encoder, Fps, Memory, Preset, Profile, Tune};
+pub use platform::{Band, Origin, Platform, PlatformProfile};
 pub use policy::{AllowRule, DestinationPolicy};
 pub use retry::Retry;
 pub use stream::{Repeat, Source, StreamId, StreamSpec, Video};
