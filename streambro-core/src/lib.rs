@@ -79,13 +79,15 @@ pub use media::error::Unsupported;
 pub use media::packet::Track;
 pub use media::probe::{AudioInfo, Container, MediaInfo, VideoInfo};
 pub use monitor::{AlertAction, Alerts, Host, ProcessSample};
-pub use plan::{Capacity, Cost, Explanation, Finding, FindingKind, Plan, Room, Share, Verdict};
+pub use plan::{
+    Analysis, Block, Capacity, Cost, Explanation, Finding, FindingKind, Plan, Road, Room, Share, Verdict,
+};
 pub use publish::Resolver;
 pub use secret::Secret;
 pub use session::{RemuxReport, remux};
 pub use spec::{
-    AllowRule, Decode, Destination, DestinationPolicy, Encode, Encoder, Fps, Memory, Preset, Profile, Repeat,
-    Retry, Source, StreamId, StreamSpec, Trust, Tune, Video,
+    AllowRule, Band, Decode, Destination, DestinationPolicy, Encode, Encoder, Fps, Memory, Origin, Platform,
+    PlatformProfile, Preset, Profile, Repeat, Retry, Source, StreamId, StreamSpec, Trust, Tune, Video,
 };
 #[doc(hidden)]
 pub use spec::{IngestUrl, Times, UrlError};

@@ -3,8 +3,9 @@
 use super::{place::cost, user::Caller, verbs::StreamManager};
 use crate::{
     error::{Error, ErrorKind, Result},
+    media::{format::Format, probe::Container},
     monitor::{Host, Root},
-    plan::{self, Capacity, Explanation, Machine, Plan, Share, Verdict, findings, verdict},
+    plan::{self, Capacity, Explanation, Known, Machine, Share, Verdict, verdict},
     source::Prepared,
     spec::StreamSpec,
 };
@@ -29,8 +30,11 @@ impl StreamManager {
         let taken = self.is_taken(caller, &id)?;
         let patience = self.0.services.times.survey;
         let (probe, opened) = self.0.shelf.inspect(&spec.source.file, patience).await?;
-        let findings = findings(&probe);
-        let Some(opened) = opened else {
+        let flv = probe.info.as_ref().is_some_and(|info| info.container == Container::Flv);
+        let format = if flv { Format::Flv } else { Format::Mov };
+        let known = Known { format, probe: Some(&probe), foreign: None };
+        let (road, findings) = plan::survey(spec, &known, false);
+        let Some(opened) = opened.filter(|_| road.plan().is_some()) else {
             return Ok(Explanation {
                 id,
                 plan: None,
@@ -47,7 +51,7 @@ impl StreamManager {
         let outlook = self.0.ledger.explain(&demand, spec.priority);
         Ok(Explanation {
             id,
-            plan: Some(Plan::Copy),
+            plan: road.plan(),
             findings,
             cost: Some(cost),
             limits: outlook.limits,

@@ -1,14 +1,25 @@
 //! What a stream will take, and what is in its way. Pure: facts in, decisions out.
 
+mod analyze;
 mod capacity;
 mod cost;
 mod explain;
 mod facts;
+mod finding;
+mod known;
+mod road;
 
+pub use analyze::Analysis;
+pub(crate) use analyze::survey;
+#[expect(unused_imports, reason = "for the manager's `analyze`, and for playlists")]
+pub(crate) use analyze::{Question, analyze, differences};
 pub use capacity::{Capacity, Room, Share};
 pub(crate) use capacity::{Machine, capacity};
 pub use cost::Cost;
 pub(crate) use cost::demand;
-pub use explain::{Explanation, Finding, FindingKind, Plan, Verdict};
-pub(crate) use explain::{findings, verdict};
+pub(crate) use explain::verdict;
+pub use explain::{Explanation, Plan, Verdict};
 pub(crate) use facts::Facts;
+pub use finding::{Finding, FindingKind};
+pub(crate) use known::Known;
+pub use road::{Block, Road};

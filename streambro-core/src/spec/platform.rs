@@ -23,7 +23,7 @@ pub enum Platform {
     /// Kick.
     Kick,
     /// Any other, with what it asks for.
-    Custom(Box<Profile>),
+    Custom(Box<PlatformProfile>),
 }
 
 impl Platform {
@@ -42,7 +42,7 @@ impl Platform {
     }
 
     /// Returns what it asks for.
-    pub fn profile(&self) -> &Profile {
+    pub fn profile(&self) -> &PlatformProfile {
         match self {
             Self::YouTube => &YOUTUBE,
             Self::Twitch => &TWITCH,
@@ -76,7 +76,7 @@ fn within(host: &str, domain: &str) -> bool {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
-pub struct Profile {
+pub struct PlatformProfile {
     /// Its name for people.
     pub name: Cow<'static, str>,
     /// Bitrates of the picture, by size and frame rate, the smallest first.
@@ -127,7 +127,7 @@ pub struct Origin {
     pub read: Cow<'static, str>,
 }
 
-impl Profile {
+impl PlatformProfile {
     /// What most platforms ask for: what counts where the destination's host is no platform's.
     pub fn general() -> &'static Self {
         &GENERAL
@@ -153,7 +153,7 @@ const fn band(lines: u32, fps: u32, min_kbps: u64, max_kbps: u64) -> Band {
     Band { lines, fps, min, max: Some(max_kbps * 1_000) }
 }
 
-const NOTHING: Profile = Profile {
+const NOTHING: PlatformProfile = PlatformProfile {
     name: Cow::Borrowed(""),
     bands: Cow::Borrowed(&[]),
     keyframe_interval_ms: None,
@@ -175,7 +175,7 @@ macro_rules! sources {
 }
 
 /// The bands are those that this library is asked to know of; they lie within what all four platforms take.
-static GENERAL: Profile = Profile {
+static GENERAL: PlatformProfile = PlatformProfile {
     name: Cow::Borrowed("most platforms"),
     bands: Cow::Borrowed(&[band(720, 60, 2_500, 4_000), band(1_080, 60, 4_000, 6_000)]),
     keyframe_interval_ms: Some(2_000),
@@ -183,7 +183,7 @@ static GENERAL: Profile = Profile {
     ..NOTHING
 };
 
-static YOUTUBE: Profile = Profile {
+static YOUTUBE: PlatformProfile = PlatformProfile {
     name: Cow::Borrowed("YouTube"),
     // The most is the rate that is recommended for H.264, where the page as it was read has one; the page ends for 720p,
     // whose most is that of an older reading. The least is that of the ranges, which are for H.265 and AV1 as well:
@@ -218,7 +218,7 @@ static YOUTUBE: Profile = Profile {
     ..NOTHING
 };
 
-static TWITCH: Profile = Profile {
+static TWITCH: PlatformProfile = PlatformProfile {
     name: Cow::Borrowed("Twitch"),
     // "Recommended bitrate range 3 to 6 megabits"; what it wants for each size was not found.
     bands: Cow::Borrowed(&[band(240, 60, 0, 6_000), band(720, 60, 3_000, 6_000)]),
@@ -236,7 +236,7 @@ static TWITCH: Profile = Profile {
     ..NOTHING
 };
 
-static FACEBOOK: Profile = Profile {
+static FACEBOOK: PlatformProfile = PlatformProfile {
     name: Cow::Borrowed("Facebook"),
     bands: Cow::Borrowed(&[
         band(360, 60, 400, 1_000),
@@ -259,7 +259,7 @@ static FACEBOOK: Profile = Profile {
 };
 
 /// Kick's own numbers were not found: only what Amazon IVS, on which it runs, says of keyframes.
-static KICK: Profile = Profile {
+static KICK: PlatformProfile = PlatformProfile {
     name: Cow::Borrowed("Kick"),
     keyframe_interval_ms: Some(2_000),
     sources: sources!["https://docs.aws.amazon.com/ivs/latest/userguide/streaming-config.html" read "2026-11-25"],
@@ -313,12 +313,12 @@ mod tests {
 
     #[test]
     fn a_picture_finds_its_band() {
-        let limits = |profile: &Profile, lines, fps| {
+        let limits = |profile: &PlatformProfile, lines, fps| {
             profile
                 .band(lines, fps)
                 .map(|band| (band.min.map(|min| min / 1_000), band.max.map(|max| max / 1_000)))
         };
-        let general = Profile::general();
+        let general = PlatformProfile::general();
         assert_eq!(limits(general, 720, 30.0), Some((Some(2_500), Some(4_000))));
         assert_eq!(limits(general, 1_080, 59.94), Some((Some(4_000), Some(6_000))));
         assert_eq!(limits(general, 360, 30.0), Some((None, Some(4_000))));
