@@ -174,7 +174,7 @@ macro_rules! sources {
     };
 }
 
-/// The bands are those that this library is asked to know of; they lie within what all four platforms take.
+/// What is commonly asked for with 720p and 1080p: near all four platforms, and none's own numbers.
 static GENERAL: PlatformProfile = PlatformProfile {
     name: Cow::Borrowed("most platforms"),
     bands: Cow::Borrowed(&[band(720, 60, 2_500, 4_000), band(1_080, 60, 4_000, 6_000)]),
