@@ -1,6 +1,7 @@
 //! ffmpeg: what it is told, how it is run and watched, and what it says. It never touches the network.
 
 mod args;
+#[cfg_attr(not(test), expect(dead_code, reason = "the pipe source and the encoder probe use it"))]
 mod death;
 mod encoders;
 mod process;

@@ -157,6 +157,8 @@ pub(crate) struct Process {
     media: AsyncFd<Arc<OwnedFd>>,
     words: Arc<Words>,
     progress: Arc<Mutex<Progress>>,
+    /// What the kernel had killed for want of memory before.
+    oom_kills: u64,
     /// Until it has been heard out.
     listening: Option<JoinHandle<()>>,
     run: String,
@@ -181,8 +183,8 @@ impl Process {
         let listening = tokio::spawn(async move {
             tokio::join!(drain::words(said, to_words), drain::progress(told, to_progress));
         });
-        let (child, run) = (born.child, born.run);
-        Ok(Self { exited, child, media, words, progress, listening: Some(listening), run })
+        let (child, run, oom_kills) = (born.child, born.run, born.oom_kills);
+        Ok(Self { exited, child, media, words, progress, oom_kills, listening: Some(listening), run })
     }
 
     /// Its process id.
@@ -219,6 +221,11 @@ impl Process {
     /// What it last said of its progress.
     pub(crate) fn progress(&self) -> Progress {
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many processes the kernel has killed for want of memory since it was started, on the whole machine.
+    pub(crate) fn oom_kills(&self) -> u64 {
+        child::oom_kills().saturating_sub(self.oom_kills)
     }
 
     /// Waits until it has ended and its last words have come. Then nothing is left of its group.
@@ -328,6 +335,8 @@ fn poll_media(
     }
 }
 
+#[cfg(all(test, target_os = "linux"))]
+mod death_tests;
 #[cfg(all(test, target_os = "linux"))]
 mod host_tests;
 #[cfg(all(test, target_os = "linux"))]

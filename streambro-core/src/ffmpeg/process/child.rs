@@ -136,6 +136,12 @@ pub(super) fn facts(_: Pid) -> io::Result<(u64, u32)> {
     Err(io::ErrorKind::Unsupported.into())
 }
 
+/// How many processes the kernel has killed for want of memory, in any control group; 0 where it does not tell.
+pub(super) fn oom_kills() -> u64 {
+    let counters = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
+    counters.lines().find_map(|line| line.strip_prefix("oom_kill ")?.parse().ok()).unwrap_or(0)
+}
+
 /// Reads fields 4 and 22 (proc_pid_stat(5)). The name in field 2 may hold anything, brackets and spaces too.
 #[cfg(any(target_os = "linux", test))]
 fn parse(stat: &str) -> Option<(u64, u32)> {

@@ -30,7 +30,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Launch, LaunchError,
-    child::{Child, facts},
+    child::{Child, facts, oom_kills},
     environment::mark,
 };
 use crate::sys;
@@ -55,6 +55,8 @@ pub(super) struct Born {
     pub(super) words: OwnedFd,
     pub(super) progress: OwnedFd,
     pub(super) run: String,
+    /// What the kernel had killed for want of memory before.
+    pub(super) oom_kills: u64,
 }
 
 /// Starts a child on a thread of its own. One that nobody waits for any more is killed and reaped.
@@ -74,6 +76,7 @@ type Places<'a> = [(BorrowedFd<'a>, i32)];
 
 fn bear(launch: &Launch) -> Result<Born, LaunchError> {
     let words = Text::of(launch)?;
+    let oom_kills = oom_kills();
     let nothing = File::open("/dev/null").map_err(LaunchError::host)?;
     let (media, media_end) = pipe()?;
     let (said, said_end) = pipe()?;
@@ -108,7 +111,7 @@ fn bear(launch: &Launch) -> Result<Born, LaunchError> {
     if child.ended.is_none() {
         tied.map_err(LaunchError::host)?;
     }
-    Ok(Born { child, media, words: said, progress, run: words.run })
+    Ok(Born { child, media, words: said, progress, run: words.run, oom_kills })
 }
 
 /// Takes hold of a child that has just been spawned, and sets its limits.
