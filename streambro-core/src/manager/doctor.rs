@@ -28,8 +28,6 @@ const SEND_BUFFER: u64 = 9_000_000 / 8 / 4;
 const WRITTEN_UNIX_MS: u64 = 1_782_864_000_000;
 /// A clock 30 years after that is as wrong.
 const TOO_LATE_UNIX_MS: u64 = WRITTEN_UNIX_MS + 30 * 31_557_600_000;
-/// The oldest ffmpeg that is tested: Debian 12's.
-pub(super) const FFMPEG_FLOOR: (u32, u32) = (5, 1);
 
 /// What was looked at, and how it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

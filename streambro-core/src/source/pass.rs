@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::{recorder::Recorder, tape::Tape};
 use crate::{
-    ffmpeg::{Death, DeathKind, Exit, Launch, LaunchError, Process, Progress, classify},
+    ffmpeg::{Death, DeathKind, Evidence, Exit, Launch, LaunchError, Process, Progress, classify, unborn},
     media::error::MediaError,
     spec::Times,
     status::Reason,
@@ -236,7 +236,6 @@ impl Pass {
     ) -> PassEnd {
         let reached = self.reached(recorder);
         let made = recorder.has_begun() || recorder.shown_ms().is_some();
-        let death = classify(Ok(exit), &process.words().last(), made, false);
         let came_to_the_end = match self.source.length_ms {
             Some(length) => reached + SHORT_MS >= length,
             None => exit == Exit::Code(0),
@@ -254,6 +253,9 @@ impl Pass {
         if exit == Exit::Code(0) {
             return self.short(recorder, reached, made);
         }
+        let words = process.words().last();
+        let bytes = u64::from(made);
+        let death = classify(&Evidence { exit, words: &words, bytes, asked: false, oom_kills: 0 });
         self.died(recorder, death)
     }
 
@@ -282,7 +284,7 @@ impl Pass {
             DeathKind::BadInput if recorder.shown_ms().is_none() && self.from_ms == 0 => {
                 (PassFault::Hopeless, Reason::SourceInvalid)
             }
-            DeathKind::OutOfMemory | DeathKind::HostLacks => (PassFault::Passing, Reason::Host),
+            DeathKind::OutOfMemory | DeathKind::HostLacks | DeathKind::Refused => (PassFault::Passing, Reason::Host),
             _ => (PassFault::Passing, Reason::EncoderFailed),
         };
         self.failed(recorder, fault, reason, death.detail)
@@ -302,8 +304,7 @@ impl Pass {
     }
 
     fn not_started(&self, error: &LaunchError) -> PassEnd {
-        let death = classify(Err(error), &[], false, false);
-        self.died(&mut Recorder::new(Arc::clone(&self.tape)), death)
+        self.died(&mut Recorder::new(Arc::clone(&self.tape)), unborn(error))
     }
 
     fn failed(&self, recorder: &mut Recorder, fault: PassFault, reason: Reason, detail: String) -> PassEnd {
