@@ -67,7 +67,7 @@ pub mod rtmp;
 
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, EventFilter, EventKind, Subscription};
-pub use ffmpeg::command;
+pub use ffmpeg::{Availability, EncoderReport, command};
 pub use journal::{LogLevel, LogLine, RunRecord};
 pub use limits::{Admission, Limit, LimitUse};
 pub use manager::{
@@ -91,5 +91,8 @@ pub use spec::{
 };
 #[doc(hidden)]
 pub use spec::{IngestUrl, Times, UrlError};
-pub use status::{Lateness, LegPhase, LegStatus, Phase, Reason, Resource, Severity, StreamStatus, Usage};
+pub use status::{
+    Encoding, EncodingState, Lateness, LegPhase, LegStatus, Phase, Reason, Resource, Severity, StreamStatus,
+    Usage,
+};
 pub use survey::{Probe, probe};

@@ -16,7 +16,7 @@ pub use filter::EventFilter;
 pub use subscription::Subscription;
 
 use crate::{
-    spec::StreamId,
+    spec::{Encoder, StreamId},
     status::{LegPhase, Phase, Reason, Resource},
 };
 
@@ -85,6 +85,24 @@ pub enum EventKind {
         detail: String,
         /// When the next attempt is, in milliseconds from now.
         retry_in_ms: Option<u64>,
+    },
+    /// ffmpeg begins to make the stream, or goes on with another encoder.
+    #[non_exhaustive]
+    Encoder {
+        /// What encodes the picture; `None` where it is copied.
+        encoder: Option<Encoder>,
+        /// What encoded it until now.
+        instead_of: Option<Encoder>,
+        /// Why it is that one, and why ffmpeg is needed at all.
+        detail: String,
+    },
+    /// What ffmpeg made of the source is kept, and copied from now on; or it is not.
+    #[non_exhaustive]
+    Rendition {
+        /// Whether it is.
+        kept: bool,
+        /// The same in words.
+        detail: String,
     },
     /// Something uses too much, or no longer does. One event at the begin and one at the end; the end of a stream ends
     /// its alerts without another word.

@@ -15,6 +15,7 @@
 
 use std::time::Duration;
 
+pub(crate) use crate::media::format::Format;
 use crate::spec::{Encode, Memory, Preset, Size};
 
 mod codec;
@@ -33,9 +34,10 @@ pub(crate) const PROGRESS_FD: i32 = 5;
 
 /// What every time in the output is later than in the film.
 ///
-/// FLV has no times below zero, and the first pictures of a film are decoded up to 16 pictures before its beginning. A
-/// muxer that had to shift them would shift a run from the beginning and no other.
-pub(crate) const LEAD: Duration = Duration::from_secs(1);
+/// FLV has no times below zero, and the first picture of a film is decoded up to 16 pictures before its beginning (H.264
+/// A.3.1, `MaxDpbFrames`): a minute is enough for slides of three seconds. A muxer that had to shift them would shift a
+/// run from the beginning and no other.
+pub(crate) const LEAD: Duration = Duration::from_secs(60);
 
 /// How much earlier an MPEG-TS is read: it has no index, so that a seek lands anywhere between two keyframes. The longest
 /// distance of keyframes that is met in practice.
@@ -54,27 +56,6 @@ pub(crate) struct Job {
     pub(crate) memory: Memory,
     /// Whether it writes its progress, once a second.
     pub(crate) progress: bool,
-}
-
-/// The format of the film, as its first bytes say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Format {
-    Mov,
-    Matroska,
-    MpegTs,
-    Flv,
-}
-
-impl Format {
-    /// ffmpeg's name of the demuxer.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Mov => "mov",
-            Self::Matroska => "matroska",
-            Self::MpegTs => "mpegts",
-            Self::Flv => "flv",
-        }
-    }
 }
 
 /// What happens to the picture.
@@ -174,6 +155,16 @@ pub(crate) fn argv(job: &Job) -> Vec<String> {
     args.0
 }
 
+/// The arguments that encode, as `job` says, a `source` that ffmpeg makes up (a graph of its `lavfi`).
+pub(crate) fn trial(job: &Job, source: &str) -> Vec<String> {
+    let mut args = Args::default();
+    globals(&mut args, job);
+    args.pair("-f", "lavfi");
+    args.pair("-i", source);
+    output(&mut args, job);
+    args.0
+}
+
 /// Arguments in the making.
 #[derive(Default)]
 struct Args(Vec<String>);
@@ -216,8 +207,8 @@ fn input(args: &mut Args, job: &Job) {
     }
     // A playlist that calls itself a film is not opened as a playlist, and nothing in a film opens anything else.
     args.pair("-protocol_whitelist", "file,pipe");
-    args.pair("-format_whitelist", job.format.name());
-    args.pair("-f", job.format.name());
+    args.pair("-format_whitelist", job.format.demuxer());
+    args.pair("-f", job.format.demuxer());
     let seek = job.seek();
     if seek > Duration::ZERO {
         args.pair("-ss", seconds(seek));
@@ -262,6 +253,9 @@ fn output(args: &mut Args, job: &Job) {
     }
     if let VideoJob::Encode(picture) = &job.video {
         args.0.extend(picture.raw.iter().cloned());
+        if let Some(patience) = picture.patience() {
+            args.pair("-max_interleave_delta", patience.as_micros());
+        }
     }
     args.pair("-max_muxing_queue_size", queue(job.memory));
     args.pair("-muxdelay", 0);

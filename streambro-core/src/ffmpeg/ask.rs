@@ -68,8 +68,8 @@ pub(crate) enum Answer {
 /// How a program ended.
 #[derive(Debug)]
 pub(crate) struct Ended {
-    /// False if it is known to have failed. A host that reaps every child leaves nobody to know.
-    pub(crate) ok: bool,
+    /// Whether it succeeded; `None` where the host reaps every child, so that nobody knows.
+    pub(crate) ok: Option<bool>,
     /// `exit status: 1`, or what ended it.
     pub(crate) status: String,
     /// What was heard.
@@ -115,7 +115,7 @@ pub(crate) fn ask(question: &Question<'_>) -> Answer {
         Err(Deaf::TooLong) => Answer::Failed(too_long(question.time)),
         Ok(_) if late => Answer::Failed(too_long(question.time)),
         Ok(words) => Answer::Ended(Ended {
-            ok: !matches!(&status, Ok(status) if !status.success()),
+            ok: status.as_ref().ok().map(std::process::ExitStatus::success),
             status: status.map_or_else(|error| error.to_string(), |status| status.to_string()),
             words,
             took,
@@ -206,12 +206,12 @@ pub(crate) mod tests {
         let ear = Ear::Output(1_000);
         let answer = asked("echo \"[$1]\" $#; echo aside >&2", TIME, ear);
         assert!(
-            matches!(&answer, Answer::Ended(ended) if ended.ok && ended.words == "[a b] 1\n"),
+            matches!(&answer, Answer::Ended(ended) if ended.ok == Some(true) && ended.words == "[a b] 1\n"),
             "{answer:?}"
         );
         let answer = asked("echo aside; echo no >&2; exit 3", TIME, Ear::Errors(1_000));
         assert!(
-            matches!(&answer, Answer::Ended(ended) if !ended.ok && ended.words == "no\n" && ended.status.contains('3')),
+            matches!(&answer, Answer::Ended(ended) if ended.ok == Some(false) && ended.words == "no\n" && ended.status.contains('3')),
             "{answer:?}"
         );
         let missing = Question { program: Path::new("/no/such/program"), args: &[], time: TIME, ear };
@@ -230,7 +230,7 @@ pub(crate) mod tests {
         // The shell adds these.
         let known =
             |name: &&str| ENVIRONMENT.contains(name) || ["PWD", "OLDPWD", "SHLVL", "_"].contains(name);
-        assert!(names.contains(&"PATH") && names.iter().all(|name| known(name)), "{names:?}");
+        assert!(names.contains(&"PATH") && names.iter().all(known), "{names:?}");
     }
 
     #[test]

@@ -7,13 +7,14 @@ mod encoders;
 mod process;
 mod progress;
 mod sandbox;
-#[cfg_attr(not(test), expect(dead_code, reason = "the manager will choose where ffmpeg is"))]
 pub(crate) mod tools;
 mod words;
 
 pub use args::command;
-pub(crate) use args::{AudioJob, Codec, Decoder, Format, Job, LEAD, Shape, Sound, argv};
+pub(crate) use args::{AudioJob, Codec, Decoder, Job, LEAD, Shape, Sound, argv};
 pub(crate) use death::{Death, DeathKind, Evidence, classify, unborn};
+pub use encoders::{Availability, EncoderReport};
+pub(crate) use encoders::{Encoders, chain};
 pub(crate) use process::{Environment, Exit, Launch, LaunchError, Process};
 pub(crate) use progress::Progress;
 pub(crate) use sandbox::{Sandbox, SandboxPlan};

@@ -176,7 +176,7 @@ fn examine(ffmpeg: PathBuf, identity: Identity) -> Result<Tools, Lack> {
             }
             Answer::Refused(error) => return Err(Lack::Mute(ffmpeg, error.to_string())),
             Answer::Failed(why) => return Err(Lack::Mute(ffmpeg, why)),
-            Answer::Ended(ended) if !ended.ok => {
+            Answer::Ended(ended) if ended.ok == Some(false) => {
                 return Err(Lack::Mute(ffmpeg, format!("it ended with {}", ended.status)));
             }
             Answer::Ended(ended) => ended.words,

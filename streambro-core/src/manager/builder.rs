@@ -5,16 +5,22 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-use super::{doctor::Wanted, monitor, verbs::StreamManager};
+use super::{
+    doctor::Wanted,
+    monitor,
+    verbs::StreamManager,
+    workshop::{self, Workshop, aside},
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     event::Bus,
+    ffmpeg::Sandbox,
     journal::{Books, Keep},
     limits::{Admission, Ledger, Limits},
     monitor::Alerts,
     publish::{Dialer, Gate, Resolver, SystemResolver},
     source::Disks,
-    spec::{DestinationPolicy, Times},
+    spec::{DestinationPolicy, Encoder, Times},
     supervisor::Services,
     survey::{Root, Shelf},
 };
@@ -38,6 +44,7 @@ pub struct Builder {
     resolver: Arc<dyn Resolver>,
     times: Times,
     keep: Keep,
+    workshop: workshop::Settings,
 }
 
 impl Default for Builder {
@@ -52,6 +59,7 @@ impl Default for Builder {
             resolver: Arc::new(SystemResolver::default()),
             times: Times::default(),
             keep: Keep::default(),
+            workshop: workshop::Settings::default(),
         }
     }
 }
@@ -179,6 +187,41 @@ impl Builder {
         self
     }
 
+    /// Uses this ffmpeg, and the ffprobe beside it. Default: the one on the path, if streams want one at all.
+    pub fn ffmpeg(mut self, program: impl Into<PathBuf>) -> Self {
+        self.workshop.ffmpeg = Some(program.into());
+        self
+    }
+
+    /// Chooses in which order [`Encoder::Auto`] tries encoders. Default: NVENC, Quick Sync, VideoToolbox, VAAPI, libx264.
+    pub fn encoder_order(mut self, order: impl IntoIterator<Item = Encoder>) -> Self {
+        self.workshop.order = order.into_iter().collect();
+        self
+    }
+
+    /// Keeps what ffmpeg makes of looped files in this directory, up to so many bytes, and copies it from the second lap
+    /// on. Default: nothing is kept, and every lap is made anew.
+    ///
+    /// The directory is made if it is not there, readable by its owner alone, and may be shared by several processes. Beyond
+    /// the quota goes what was not used for longest.
+    pub fn renditions(mut self, dir: impl Into<PathBuf>, quota_bytes: u64) -> Self {
+        self.workshop.renditions = Some((dir.into(), quota_bytes));
+        self
+    }
+
+    /// Chooses how much of the sandbox around ffmpeg must hold. Default: [`Sandbox::BestEffort`].
+    pub fn sandbox(mut self, sandbox: Sandbox) -> Self {
+        self.workshop.sandbox = sandbox;
+        self
+    }
+
+    /// Takes [raw options](crate::Encode::raw) of ffmpeg from specs. Only for hosts whose users are trusted: what they can
+    /// make ffmpeg do is held by its sandbox alone. Default: refused.
+    pub fn allow_raw_options(mut self) -> Self {
+        self.workshop.raw = true;
+        self
+    }
+
     /// Changes the time table, to make tests short.
     #[cfg(feature = "test-hooks")]
     pub fn times(mut self, times: Times) -> Self {
@@ -198,7 +241,7 @@ impl Builder {
     ///
     /// # Errors
     /// `InvalidSpec` when the media root cannot be looked at or is not a directory, or when streams shall wait for memory
-    /// that nobody measures.
+    /// that nobody measures; `NotAllowed` and `Host` when the directory of renditions cannot be used.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -231,9 +274,11 @@ impl Builder {
                 "streams that wait for memory need a monitor to see it come free: do not turn it off";
             return Err(Error::new(ErrorKind::InvalidSpec, "monitor_every", detail));
         }
+        let workshop = self.workshop;
+        let workshop = aside(move || Workshop::open(workshop)).await??;
         let monitor = monitor::Settings { max_process_memory: self.limits.process_bytes, ..self.monitor };
         let ledger = Ledger::new(self.limits, self.admission);
         let shelf = Shelf::new(root);
-        Ok(StreamManager::new(shelf, ledger, self.reserve, self.policy, services, monitor, wanted))
+        Ok(StreamManager::new(shelf, workshop, ledger, self.reserve, self.policy, services, monitor, wanted))
     }
 }

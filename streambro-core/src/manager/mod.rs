@@ -7,15 +7,16 @@ mod doctor;
 mod ffmpeg;
 mod metrics;
 mod monitor;
+mod open;
 mod outlook;
 mod place;
-mod prepare;
 mod registry;
 #[cfg(feature = "signals")]
 mod signals;
 mod stream;
 mod user;
 mod verbs;
+mod workshop;
 
 pub use audit::{Audit, AuditFinding, Mismatch};
 pub use builder::Builder;

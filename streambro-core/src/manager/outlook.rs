@@ -1,13 +1,16 @@
 //! Questions before a start: what would happen, and how much more fits.
 
-use super::{place::cost, user::Caller, verbs::StreamManager};
+use super::{open::work, place::cost, user::Caller, verbs::StreamManager};
 use crate::{
     error::{Error, ErrorKind, Result},
-    media::{format::Format, probe::Container},
+    ffmpeg::EncoderReport,
     monitor::{Host, Root},
-    plan::{self, Capacity, Explanation, Known, Machine, Share, Verdict, verdict},
+    plan::{
+        self, Analysis, Capacity, Cost, Explanation, Machine, Plan, Question, Share, Verdict, analyze,
+        verdict,
+    },
     source::Prepared,
-    spec::StreamSpec,
+    spec::{Destination, Platform, Source, StreamSpec, Video},
 };
 
 impl StreamManager {
@@ -28,13 +31,9 @@ impl StreamManager {
     pub(super) async fn explain_for(&self, caller: Caller<'_>, spec: &StreamSpec) -> Result<Explanation> {
         let id = self.check(spec)?;
         let taken = self.is_taken(caller, &id)?;
-        let patience = self.0.services.times.survey;
-        let (probe, opened) = self.0.shelf.inspect(&spec.source.file, patience).await?;
-        let flv = probe.info.as_ref().is_some_and(|info| info.container == Container::Flv);
-        let format = if flv { Format::Flv } else { Format::Mov };
-        let known = Known { format, probe: Some(&probe), foreign: None };
-        let (road, findings) = plan::survey(spec, &known, false);
-        let Some(opened) = opened.filter(|_| road.plan().is_some()) else {
+        let learnt = self.learn(&spec.source, &spec.video).await?;
+        let (road, findings) = plan::survey(spec, &learnt.known(), learnt.tools.is_ok());
+        let Some(plan) = road.plan() else {
             return Ok(Explanation {
                 id,
                 plan: None,
@@ -45,19 +44,62 @@ impl StreamManager {
                 demand: None,
             });
         };
-        let cost = cost(spec, &Prepared::Film(opened));
+        let cost = match learnt.examined.opened.clone().filter(|_| plan == Plan::Copy) {
+            Some(opened) => cost(spec, &Prepared::Film(opened)),
+            None => {
+                let tls = spec.destinations.iter().map(|to| to.url.is_tls());
+                Cost::of(&work(&spec.video, &road, &learnt), tls)
+            }
+        };
         let demand = plan::demand(spec, &cost);
         self.weigh();
         let outlook = self.0.ledger.explain(&demand, spec.priority);
         Ok(Explanation {
             id,
-            plan: road.plan(),
+            plan: Some(plan),
             findings,
             cost: Some(cost),
             limits: outlook.limits,
             verdict: if taken { Verdict::IdTaken } else { verdict(&outlook.prospect) },
             demand: Some(demand),
         })
+    }
+
+    /// Says how a source would be sent to a destination, what its platform would say to it, and how to encode it so that
+    /// it is mended. Takes no place and starts nothing. Cancel safe.
+    ///
+    /// The platform is recognised by the destination's host; [`analyze_for`](Self::analyze_for) takes one by hand.
+    ///
+    /// # Errors
+    /// `NotAllowed`, `SourceUnreadable`, `SourceInvalid`, `TimedOut`, `Host`, `Closed`; `SourceUnsupported` for a playlist and
+    /// for what is none of the formats. A file that is understood but cannot be sent is an answer.
+    pub async fn analyze(&self, source: &Source, destination: &Destination) -> Result<Analysis> {
+        self.analyze_with(source, Platform::of(destination).as_ref()).await
+    }
+
+    /// The same for a platform, whatever the destination is.
+    ///
+    /// # Errors
+    /// As [`analyze`](Self::analyze).
+    pub async fn analyze_for(&self, source: &Source, platform: &Platform) -> Result<Analysis> {
+        self.analyze_with(source, Some(platform)).await
+    }
+
+    async fn analyze_with(&self, source: &Source, platform: Option<&Platform>) -> Result<Analysis> {
+        let wish = &Video::Copy;
+        let learnt = self.learn(source, wish).await?;
+        let known = &learnt.known();
+        let ffmpeg = learnt.tools.is_ok();
+        Ok(analyze(&Question { wish, repeat: source.repeat, known, platform, ffmpeg }))
+    }
+
+    /// Tries every encoder, and says which of them work here and why the others do not, in the order in which
+    /// [`Encoder::Auto`](crate::Encoder::Auto) takes them. What is known is not tried again. Cancel safe.
+    ///
+    /// # Errors
+    /// `EncoderUnavailable` when there is no ffmpeg; `Host` when no thread can be started.
+    pub async fn encoders(&self) -> Result<Vec<EncoderReport>> {
+        self.0.workshop.reports().await
     }
 
     /// Counts how many more streams fit: of one kind, or of a mix that comes in rounds.

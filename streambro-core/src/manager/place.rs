@@ -77,7 +77,7 @@ pub(super) fn cost(spec: &StreamSpec, prepared: &Prepared) -> Cost {
     let tls = spec.destinations.iter().map(|to| to.url.is_tls());
     match prepared {
         Prepared::Film(opened) => Cost::native(Facts::of(&opened.index, opened.len).bits_per_second, tls),
-        Prepared::Production(_) => Cost::native(4_000_000, tls),
+        Prepared::Production(made) => Cost::of(&made.work, tls),
     }
 }
 

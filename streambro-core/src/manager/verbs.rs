@@ -20,6 +20,7 @@ use super::{
     registry::{Entry, Registry, forget_ended},
     stream::Stream,
     user::{Caller, UserScope},
+    workshop::Workshop,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -42,6 +43,7 @@ pub struct StreamManager(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
     pub(super) shelf: Arc<Shelf>,
+    pub(super) workshop: Arc<Workshop>,
     pub(super) ledger: Arc<Ledger>,
     /// Memory that [`capacity`](StreamManager::capacity) leaves alone, in bytes.
     pub(super) reserve: u64,
@@ -63,6 +65,7 @@ impl StreamManager {
 
     pub(super) fn new(
         shelf: Arc<Shelf>,
+        workshop: Workshop,
         ledger: Arc<Ledger>,
         reserve: u64,
         policy: DestinationPolicy,
@@ -75,6 +78,7 @@ impl StreamManager {
         let forgetting = forget_ended(Arc::downgrade(&registry), Arc::clone(&services.books));
         Self(Arc::new(Inner {
             shelf,
+            workshop: Arc::new(workshop),
             ledger,
             reserve,
             policy,
@@ -127,7 +131,7 @@ impl StreamManager {
         let prepared = tokio::select! {
             biased;
             _ = run.stop_wanted() => None,
-            prepared = self.prepare(&run.spec) => Some(prepared?),
+            prepared = self.open(&run.spec) => Some(prepared?),
         };
         self.launch(&run, prepared)?;
         unfinished.finish();
@@ -154,7 +158,7 @@ impl StreamManager {
         if known.is_settled() && known.spec.difference(&spec).is_none() {
             return Ok(Stream(known));
         }
-        let prepared = self.prepare(&spec).await?;
+        let prepared = self.open(&spec).await?;
         self.weigh();
         let (old, run) = {
             let mut registry = self.registry();

@@ -53,6 +53,18 @@ impl Program {
     }
 }
 
+impl Program {
+    /// Whether a receiver that knows this one knows the other as well: each has one configuration, and it is the same.
+    pub(crate) fn announces_the_same(&self, other: &Self) -> bool {
+        let video =
+            |program: &Self| program.video.iter().map(|video| Arc::clone(&video.header)).collect::<Vec<_>>();
+        self.video.len() <= 1
+            && self.audio.len() == 1
+            && video(self) == video(other)
+            && self.audio == other.audio
+    }
+}
+
 /// The parameter sets of a configuration as NAL units of its samples.
 fn in_band(config: &VideoConfig) -> Vec<u8> {
     let mut nals = vec![];

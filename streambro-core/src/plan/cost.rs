@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::explain::Plan;
 use crate::{limits::Demand, spec::StreamSpec};
 
 /// Private memory of one destination, in bytes: 15.7 KB by slope at 1,000 streams (docs/density.md).
@@ -28,6 +29,40 @@ const TLS_FACTOR: u64 = 2;
 
 /// No stream takes more than this of anything; a broken file may say so. A thousand thousand of them add up in 64 bits.
 const MOST: u64 = 1 << 40;
+
+/// Private memory of an ffmpeg that copies, in bytes: DESIGN 7, measured.
+const COPYING_BYTES: u64 = 12_000_000;
+
+/// CPU of an ffmpeg that copies, in microcores: DESIGN 7, measured.
+const COPYING_MICROCORES: u64 = 10_500;
+
+/// Private memory of an ffmpeg that encodes, in bytes, and for each pixel of the picture: 720p takes 65 MB, 1080p 105 MB
+/// with libx264 veryfast and one thread (docs/encoding.md).
+const ENCODING_BYTES: u64 = 35_000_000;
+const ENCODING_BYTES_PER_PIXEL: u64 = 34;
+
+/// CPU of libx264 veryfast with its decoder, in microcores for each million pixels a second (docs/encoding.md).
+const MICROCORES_PER_MPIXEL: u64 = 11_000;
+
+/// A hardware encoder leaves about a fifth of it to the processor. Not measured: no device here.
+const HARDWARE_SHARE: u64 = 5;
+
+/// Descriptors of a child: its pipes, its handle, the film.
+const CHILD_DESCRIPTORS: u64 = 6;
+
+/// How a stream is made, as far as its cost depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Work {
+    /// How it is sent.
+    pub plan: Plan,
+    /// What one destination is sent.
+    pub bits_per_second: u64,
+    /// Pixels of the encoded picture, and how many of them a second.
+    pub pixels: u64,
+    pub pixels_per_second: u64,
+    /// Whether hardware encodes.
+    pub hardware: bool,
+}
 
 /// What a stream takes while it runs. An estimate from measurements, not a promise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -65,6 +100,25 @@ impl Cost {
             cost.microcores += microcores * factor;
             cost.descriptors += 1;
         }
+        cost
+    }
+
+    /// Estimates a stream that is made like this; `true` stands for a destination with TLS.
+    pub(crate) fn of(work: &Work, destinations: impl IntoIterator<Item = bool>) -> Self {
+        let mut cost = Self::native(work.bits_per_second, destinations);
+        let (memory, microcores) = match work.plan {
+            Plan::Copy => return cost,
+            Plan::Remux | Plan::EncodeAudio => (COPYING_BYTES, COPYING_MICROCORES),
+            Plan::Encode => {
+                let share = if work.hardware { HARDWARE_SHARE } else { 1 };
+                let work_of =
+                    work.pixels_per_second.saturating_mul(MICROCORES_PER_MPIXEL) / 1_000_000 / share;
+                (ENCODING_BYTES.saturating_add(work.pixels.saturating_mul(ENCODING_BYTES_PER_PIXEL)), work_of)
+            }
+        };
+        cost.memory_bytes = cost.memory_bytes.saturating_add(memory).min(MOST);
+        cost.microcores = cost.microcores.saturating_add(microcores).min(MOST);
+        cost.descriptors += CHILD_DESCRIPTORS;
         cost
     }
 
@@ -114,6 +168,26 @@ mod tests {
         let two = Cost::native(1_000, [false, false]);
         assert_eq!((two.bits_per_second, two.descriptors), (2_000, 3));
         assert_eq!(two.microcores, 2 * LEAST_MICROCORES);
+    }
+
+    #[test]
+    fn encoding_costs_by_the_picture_and_copying_through_ffmpeg_little() {
+        let work = |plan, hardware| Work {
+            plan,
+            bits_per_second: 3_000_000,
+            pixels: 1_280 * 720,
+            pixels_per_second: 1_280 * 720 * 30,
+            hardware,
+        };
+        let cost = |plan, hardware| Cost::of(&work(plan, hardware), [false]);
+        assert_eq!(cost(Plan::Copy, false), Cost::copy(3_000_000, false));
+        let encoded = cost(Plan::Encode, false);
+        assert!((60_000_000..75_000_000).contains(&encoded.memory_bytes), "{encoded:?}");
+        assert!((25.0..40.0).contains(&encoded.cpu_percent()), "{encoded:?}");
+        assert!(cost(Plan::Encode, true).microcores < encoded.microcores / 4);
+        assert!(cost(Plan::Remux, false).cpu_percent() < 1.5);
+        let absurd = Work { pixels: u64::MAX, pixels_per_second: u64::MAX, ..work(Plan::Encode, false) };
+        assert!(Cost::of(&absurd, [true; 32]).memory_bytes <= MOST);
     }
 
     #[test]

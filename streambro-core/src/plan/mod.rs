@@ -10,16 +10,15 @@ mod known;
 mod road;
 
 pub use analyze::Analysis;
-pub(crate) use analyze::survey;
-#[expect(unused_imports, reason = "for the manager's `analyze`, and for playlists")]
-pub(crate) use analyze::{Question, analyze, differences};
+pub(crate) use analyze::{Question, analyze, survey};
 pub use capacity::{Capacity, Room, Share};
 pub(crate) use capacity::{Machine, capacity};
 pub use cost::Cost;
-pub(crate) use cost::demand;
+pub(crate) use cost::{Work, demand};
 pub(crate) use explain::verdict;
 pub use explain::{Explanation, Plan, Verdict};
 pub(crate) use facts::Facts;
 pub use finding::{Finding, FindingKind};
 pub(crate) use known::Known;
+pub(crate) use road::road;
 pub use road::{Block, Road};

@@ -7,8 +7,6 @@
 //!
 //! Every call here blocks for as long as the disk does. None may be made on a thread of the async runtime.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "the streams that use it are not there yet"))]
-
 mod dir;
 mod draft;
 mod failure;
@@ -26,7 +24,6 @@ mod quota_tests;
 #[cfg(test)]
 mod tests;
 
-#[expect(unused_imports, reason = "the streams that use them are not there yet")]
 pub(crate) use self::{
     draft::Draft,
     failure::{Failure, FailureKind},

@@ -1,6 +1,6 @@
 use std::{
     collections::BTreeMap,
-    fs::FileTimes,
+    fs::{self, FileTimes},
     path::Path,
     process::Command,
     sync::{
@@ -105,7 +105,7 @@ fn drafts_count_and_two_of_them_do_not_pass_the_quota_together() {
     let (_parent, dir) = place();
     let stores = [Store::open(&dir, 100_000).unwrap(), Store::open(&dir, 100_000).unwrap()];
     let mut drafts = [stores[0].create(&key(0), 0).unwrap(), stores[1].create(&key(1), 0).unwrap()];
-    let failure = (0..).find_map(|n| {
+    let failure = (0..1_000).find_map(|n| {
         let failure = drafts[n % 2].append(&[0; 1_000]).err();
         assert!(stores[0].usage().unwrap().bytes <= 100_000);
         failure
@@ -128,6 +128,10 @@ fn a_file_from_the_future_is_not_kept_for_ever() {
     }
     drop(store);
     let store = Store::open(&dir, 2 * each).unwrap();
+    for n in 0..2 {
+        let modified = fs::metadata(dir.join(key(n).name())).unwrap().modified().unwrap();
+        assert!(modified <= SystemTime::now() + Duration::from_secs(1), "another process would be behind it");
+    }
     // Their own order stays.
     drop(put(&store, &key(2), &flv(2, 10_000)).unwrap());
     assert_eq!(there(&store, &dir, 9), [0, 2]);
@@ -246,11 +250,12 @@ fn stores_of_one_directory_do_not_spoil_each_others_work() {
                 assert!(usage.bytes <= quota, "{usage:?}");
             }
         });
-        let sums = workers.into_iter().map(|worker| worker.join().unwrap());
-        let sums = sums.fold((0, 0), |(a, b), (made, found)| (a + made, b + found));
+        let ends: Vec<_> = workers.into_iter().map(thread::ScopedJoinHandle::join).collect();
+        // Before any of them is looked at: the watcher must end in any case.
         done.store(true, Ordering::Relaxed);
         watcher.join().unwrap();
-        sums
+        let sums = ends.into_iter().map(Result::unwrap);
+        sums.fold((0, 0), |(a, b), (made, found)| (a + made, b + found))
     });
     assert!(made > 20 && found > 0, "{made} {found}");
     assert!(names(&dir).iter().all(|name| name.ends_with(".flv")));

@@ -147,6 +147,8 @@ impl Store {
 
     /// Opens a rendition and marks it as used. `None` when there is none; one that is not whole is removed.
     ///
+    /// Once it is open this costs two system calls: who asks at every lap is remembered as the one who used it last.
+    ///
     /// # Errors
     /// `Io`, `Busy`. The rendition may be there all the same.
     pub(crate) fn find(&self, key: &Key) -> Result<Option<Arc<Rendition>>, Failure> {

@@ -397,9 +397,11 @@ impl Pump {
                 Ok(Fill::Filled) => self.sent_until = self.goal,
                 Ok(Fill::Full) => {}
                 Ok(Fill::Dry) => self.source = Supply::Dry,
-                Ok(Fill::Changed) => {
+                Ok(Fill::Changed { anew }) => {
                     self.source = Supply::Changed;
-                    self.outbox.change_program();
+                    if anew {
+                        self.outbox.change_program();
+                    }
                 }
                 Ok(Fill::End) => {
                     self.sent_until = self.goal;

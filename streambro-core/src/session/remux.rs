@@ -154,7 +154,7 @@ impl<W: Write> Muxer<W> {
                 Fill::End => break,
                 Fill::Filled => until += STEP_MS,
                 // The last two never come of a file.
-                Fill::Full | Fill::Dry | Fill::Changed => {}
+                Fill::Full | Fill::Dry | Fill::Changed { .. } => {}
             }
         }
         let corrections = feed.corrections();

@@ -21,8 +21,8 @@ const THREADS_PER_DEVICE: usize = 4;
 const IDLE: Duration = Duration::from_secs(5);
 
 /// Every device that streams play from.
-#[derive(Debug, Default)]
-pub(crate) struct Disks(Mutex<HashMap<u64, Weak<Disk>>>);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Disks(Arc<Mutex<HashMap<u64, Weak<Disk>>>>);
 
 impl Disks {
     /// Returns the threads of a device, shared by all who read from it.

@@ -32,8 +32,11 @@ pub(crate) enum Fill {
     Full,
     /// What comes next is not made yet.
     Dry,
-    /// What comes next is read by another [reader](Feed::reader).
-    Changed,
+    /// What comes next is read by another [reader](Feed::reader); `anew` if its configurations are others as well.
+    Changed {
+        /// Whether they must be announced anew.
+        anew: bool,
+    },
     /// The last lap is over.
     End,
 }

@@ -3,6 +3,7 @@
 mod disk;
 mod feed;
 mod film;
+mod keeper;
 mod pass;
 mod production;
 mod reader;
@@ -12,6 +13,7 @@ mod tape;
 pub(crate) use disk::Disks;
 pub(crate) use feed::{Batch, Feed, FeedMark, Fill};
 pub(crate) use film::{Film, Prepared, Reel};
+pub(crate) use keeper::{Keep, Keeper};
 pub(crate) use pass::{Figures, PassEnd, PassFault, PassFigures, PassNews, PassSource};
 pub(crate) use production::{Production, Way};
 pub(crate) use reader::{Piece, Reader};

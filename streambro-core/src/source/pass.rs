@@ -11,7 +11,7 @@ use std::{
 
 use tokio::time::timeout;
 
-use super::{recorder::Recorder, tape::Tape};
+use super::{keeper::Keeper, recorder::Recorder, tape::Tape};
 use crate::{
     ffmpeg::{Death, DeathKind, Evidence, Exit, Launch, LaunchError, Process, Progress, classify, unborn},
     media::error::MediaError,
@@ -65,6 +65,8 @@ pub(crate) struct Pass {
     pub(crate) from_ms: u64,
     /// What its times are later than the film's, in milliseconds.
     pub(crate) lead_ms: i64,
+    /// Who keeps a copy of what it makes, if anyone does.
+    pub(crate) keeper: Arc<Mutex<Option<Keeper>>>,
     /// Its figures.
     pub(crate) figures: Arc<PassFigures>,
     /// The time table.
@@ -175,7 +177,7 @@ impl Pass {
             match met {
                 Met::Bytes(n) => {
                     let had_begun = recorder.has_begun();
-                    if let Err(error) = recorder.push(&buf[..n], |_| {}) {
+                    if let Err(error) = self.record(&mut recorder, &buf[..n]) {
                         process.stop(Duration::ZERO).await;
                         return self.garbled(&mut recorder, error);
                     }
@@ -213,6 +215,15 @@ impl Pass {
                 }
             }
         }
+    }
+
+    fn record(&self, recorder: &mut Recorder, bytes: &[u8]) -> Result<(), MediaError> {
+        let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        recorder.push(bytes, |recorded| {
+            if let Some(keeper) = &mut *keeper {
+                keeper.take(recorded);
+            }
+        })
     }
 
     /// Waits until there is room, and then for bytes.
@@ -284,7 +295,9 @@ impl Pass {
             DeathKind::BadInput if recorder.shown_ms().is_none() && self.from_ms == 0 => {
                 (PassFault::Hopeless, Reason::SourceInvalid)
             }
-            DeathKind::OutOfMemory | DeathKind::HostLacks | DeathKind::Refused => (PassFault::Passing, Reason::Host),
+            DeathKind::OutOfMemory | DeathKind::HostLacks | DeathKind::Refused => {
+                (PassFault::Passing, Reason::Host)
+            }
             _ => (PassFault::Passing, Reason::EncoderFailed),
         };
         self.failed(recorder, fault, reason, death.detail)

@@ -1,11 +1,19 @@
 //! What ffmpeg makes of a film, and how: everything that is settled before its first run.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
-use super::pass::{Pass, PassFigures, PassSource};
-use super::tape::Tape;
+use super::{
+    keeper::{Keep, Keeper},
+    pass::{Pass, PassFigures, PassSource},
+    tape::Tape,
+};
 use crate::{
-    ffmpeg::{self, Environment, Job, LEAD, Launch, SandboxPlan},
+    ffmpeg::{self, Environment, Job, LEAD, Launch, SandboxPlan, tools::Tools},
+    plan::Work,
     spec::{Encoder, Times},
 };
 
@@ -20,6 +28,10 @@ pub(crate) struct Production {
     pub(crate) ways: Vec<Way>,
     /// What ffmpeg may touch.
     pub(crate) sandbox: SandboxPlan,
+    /// Where what it makes is kept; `None` makes every lap anew.
+    pub(crate) keep: Option<Keep>,
+    /// How the stream is made.
+    pub(crate) work: Work,
     /// Why ffmpeg is needed, for people.
     pub(crate) why: String,
 }
@@ -31,6 +43,18 @@ pub(crate) struct Way {
     pub(crate) job: Job,
     /// What encodes the picture; `None` where it is copied.
     pub(crate) encoder: Option<Encoder>,
+    /// Whether the encoder's device decodes as well.
+    pub(crate) decodes: bool,
+    /// Why it is not an encoder that would come before, for people; empty where there is none.
+    pub(crate) instead: String,
+}
+
+impl Way {
+    /// What makes a rendition by this way what it is: everything that ffmpeg is told, and which ffmpeg.
+    pub(crate) fn fingerprint(&self, tools: &Tools) -> String {
+        let job = Job { start: Duration::ZERO, progress: false, ..self.job.clone() };
+        format!("ffmpeg {}\n{}", tools.version_text, ffmpeg::argv(&job).join("\n"))
+    }
 }
 
 impl Production {
@@ -40,6 +64,7 @@ impl Production {
         way: usize,
         from_ms: u64,
         tape: &Arc<Tape>,
+        keeper: &Arc<Mutex<Option<Keeper>>>,
         figures: &Arc<PassFigures>,
         times: Times,
     ) -> Pass {
@@ -56,8 +81,15 @@ impl Production {
             source: self.source.clone(),
             from_ms,
             lead_ms: i64::try_from(LEAD.as_millis()).unwrap_or(0),
+            keeper: Arc::clone(keeper),
             figures: Arc::clone(figures),
             times,
         }
+    }
+
+    /// How much all of it may become, in bytes.
+    pub(crate) fn likely_bytes(&self) -> u64 {
+        let ms = u128::from(self.source.length_ms.unwrap_or(0));
+        u64::try_from(u128::from(self.work.bits_per_second) * ms / 8_000).unwrap_or(u64::MAX)
     }
 }

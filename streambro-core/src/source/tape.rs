@@ -193,6 +193,16 @@ impl Tape {
         state.written_ms - state.taken_ms
     }
 
+    /// Whether nothing more can be appended.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.state().closed
+    }
+
+    /// Whether a file goes on where it ends.
+    pub(crate) fn is_handed_over(&self) -> bool {
+        self.state().film.is_some()
+    }
+
     /// Bytes that it holds.
     pub(crate) fn held(&self) -> u64 {
         self.state().store.held()

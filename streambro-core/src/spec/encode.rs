@@ -242,6 +242,11 @@ impl Encode {
         self
     }
 
+    /// Whether there are raw options.
+    pub(crate) fn has_raw(&self) -> bool {
+        !self.raw.is_empty()
+    }
+
     /// The picture's bits a second: as said, or what is usual for this size and frame rate of the source.
     pub(crate) fn resolved_bitrate(&self, source: Size, source_fps: f64) -> u64 {
         let fps = self.fps.map_or(source_fps, Fps::as_f64);

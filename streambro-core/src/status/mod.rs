@@ -1,5 +1,6 @@
 //! What is: phases, reasons and figures, as data.
 
+mod encoding;
 mod lateness;
 mod reason;
 mod severity;
@@ -7,6 +8,7 @@ mod usage;
 
 use serde::Serialize;
 
+pub use encoding::{Encoding, EncodingState};
 pub use lateness::Lateness;
 pub(crate) use lateness::LatenessCounter;
 pub use reason::Reason;
@@ -129,6 +131,8 @@ pub struct StreamStatus {
     pub started_unix_ms: u64,
     /// What it used over the monitor's last interval; `None` before the first, after its end and without a monitor.
     pub usage: Option<Usage>,
+    /// What ffmpeg does for it; `None` for what is copied natively.
+    pub encoding: Option<Encoding>,
     /// Its destinations in the order of the spec.
     pub legs: Vec<LegStatus>,
 }

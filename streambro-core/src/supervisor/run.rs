@@ -319,6 +319,7 @@ impl Run {
             bytes: legs.iter().map(|leg| leg.bytes).sum(),
             started_unix_ms: self.started_unix_ms,
             usage: self.gauge.usage().filter(|_| shown.ended_at.is_none()),
+            encoding: self.studio.get().map(|studio| studio.status(shown.ended_at.is_some())),
             legs,
         }
     }

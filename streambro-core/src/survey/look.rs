@@ -1,6 +1,6 @@
 //! A look at a file, for people and programs that must decide what to do with it.
 
-use std::path::Path;
+use std::{fs::File, path::Path};
 
 use serde::Serialize;
 
@@ -50,7 +50,12 @@ pub(super) fn look(root: Option<&Root>, path: &Path) -> Result<Probe> {
     let name = path.display().to_string();
     let file = open_source(root, path, &name)?;
     let len = file.metadata().map_err(|error| source_error(&name, &error.into()))?.len();
-    match probe::probe(&file, len) {
+    look_at(&file, len, &name)
+}
+
+/// The same of `len` bytes of an open file.
+pub(super) fn look_at(file: &File, len: u64, name: &str) -> Result<Probe> {
+    match probe::probe(file, len) {
         Ok(mut info) => {
             let obstacles = std::mem::take(&mut info.obstacles);
             Ok(Probe { info: Some(info), obstacles })
@@ -58,7 +63,7 @@ pub(super) fn look(root: Option<&Root>, path: &Path) -> Result<Probe> {
         Err(MediaError::Unsupported(obstacles)) if obstacles != [Unsupported::Container] => {
             Ok(Probe { info: None, obstacles })
         }
-        Err(error) => Err(source_error(&name, &error)),
+        Err(error) => Err(source_error(name, &error)),
     }
 }
 

@@ -8,4 +8,4 @@ mod shelf;
 pub use look::{Probe, probe};
 pub(crate) use measure::measure;
 pub(crate) use open::Root;
-pub(crate) use shelf::{Gated, Opened, Shelf, source_error};
+pub(crate) use shelf::{Examined, Gated, Opened, Shelf, adopt, source_error};

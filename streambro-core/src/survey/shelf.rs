@@ -12,7 +12,7 @@ use std::{
 use tokio::sync::{Semaphore, oneshot};
 
 use super::{
-    look::{Probe, look},
+    look::{Probe, look_at},
     open::{OpenError, Root, open},
 };
 use crate::{
@@ -50,6 +50,24 @@ pub(crate) struct Gated {
     pub len: u64,
     /// What its own first bytes say.
     pub format: Format,
+}
+
+/// A source, seen from all sides.
+#[derive(Debug)]
+pub(crate) struct Examined {
+    /// As ffmpeg may read it.
+    pub gated: Gated,
+    /// What the native readers say; `None` for formats that they do not read.
+    pub probe: Option<Probe>,
+    /// As it is copied natively, if it can be.
+    pub opened: Option<Arc<Opened>>,
+}
+
+impl Examined {
+    /// Whether it can be copied natively.
+    pub(crate) fn is_native(&self) -> bool {
+        self.opened.is_some()
+    }
 }
 
 /// What makes a file the same file, unchanged.
@@ -96,35 +114,29 @@ impl Shelf {
         self.aside(path, patience, Self::take).await
     }
 
-    /// Measures a file, and opens it like [`survey`](Self::survey) if nothing is in the way. Cancel safe as that.
+    /// Looks at a file from all sides: opens it for ffmpeg, measures it where it is read natively, and opens it like
+    /// [`survey`](Self::survey) if nothing is in the way. Cancel safe as that.
     ///
     /// # Errors
-    /// As [`probe`](super::probe) and `survey`; what cannot be copied is a finding, not an error.
-    pub(crate) async fn inspect(
+    /// As [`probe`](super::probe) and `survey`; what cannot be copied is a finding, not an error. A playlist and what is none
+    /// of the formats are `SourceUnsupported`.
+    pub(crate) async fn examine(
         self: &Arc<Self>,
         path: &Path,
         patience: Duration,
-    ) -> Result<(Probe, Option<Arc<Opened>>), Error> {
-        let job = |shelf: &Self, path: &Path| {
-            let probe = look(shelf.root.as_ref(), path)?;
-            let opened = if probe.is_native() { Some(shelf.take(path)?) } else { None };
-            Ok((probe, opened))
-        };
-        self.aside(path, patience, job).await
-    }
-
-    /// Opens a file for ffmpeg. Cancel safe as [`survey`](Self::survey).
-    ///
-    /// # Errors
-    /// `NotAllowed`, `SourceUnreadable`, `SourceInvalid`; `SourceUnsupported` for a playlist and for what is none of the
-    /// formats; `TimedOut` after `patience`.
-    pub(crate) async fn gate(self: &Arc<Self>, path: &Path, patience: Duration) -> Result<Gated, Error> {
+    ) -> Result<Examined, Error> {
         let job = |shelf: &Self, path: &Path| {
             let name = path.display().to_string();
             let file = open_source(shelf.root.as_ref(), path, &name)?;
             let len = file.metadata().map_err(|error| source_error(&name, &error.into()))?.len();
             let format = sniff(&file, len).map_err(|error| source_error(&name, &error))?;
-            Ok(Gated { file: Arc::new(file), len, format })
+            let probe = match format {
+                Format::Mov | Format::Flv => Some(look_at(&file, len, &name)?),
+                Format::Matroska | Format::MpegTs => None,
+            };
+            let native = probe.as_ref().is_some_and(Probe::is_native);
+            let opened = if native { Some(shelf.take(path)?) } else { None };
+            Ok(Examined { gated: Gated { file: Arc::new(file), len, format }, probe, opened })
         };
         self.aside(path, patience, job).await
     }
@@ -221,6 +233,14 @@ impl Shelf {
     fn find(&self, identity: &Identity) -> Option<Arc<Opened>> {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner).get(identity).and_then(Weak::upgrade)
     }
+}
+
+/// Understands `len` bytes of a file that streambro has made itself. Blocks for as long as the file system does.
+pub(crate) fn adopt(file: &File, len: u64) -> Result<Opened, MediaError> {
+    let file = file.try_clone()?;
+    let device = file.metadata()?.dev();
+    let index = cursor::open(&file, len)?;
+    Ok(Opened { file, len, device, program: Program::new(&index), index: Arc::new(index) })
 }
 
 /// Opens a file, with an error about `name`.

@@ -1,11 +1,15 @@
 //! Managers, specs and waits for streams that ffmpeg makes.
 
-use std::{path::Path, time::Duration};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use streambro_core::{
-    Destination, Encode, Encoder, Phase, Preset, Reason, Repeat, Source, Stream, StreamManager, StreamSpec,
-    StreamStatus, Video,
+    Destination, Encode, Encoder, Encoding, Phase, Preset, Reason, Repeat, Source, Stream, StreamManager,
+    StreamSpec, StreamStatus, Video,
 };
+use streambro_tests::ffmpeg;
 use tokio::time::timeout;
 
 /// Longer than anything here takes on a busy machine, shorter than patience.
@@ -17,7 +21,7 @@ pub(super) async fn manager() -> StreamManager {
 
 /// Small and fast: what is tested here is not the picture.
 pub(super) fn small() -> Encode {
-    Video::encode(Encoder::X264).size(320, 180).bitrate(300_000).preset(Preset::Ultrafast).live()
+    Video::encode(Encoder::X264).size(320, 180).bitrate(300_000).preset(Preset::Ultrafast)
 }
 
 pub(super) fn spec(file: &Path, repeat: Repeat, url: &str, key: &str) -> StreamSpec {
@@ -28,7 +32,7 @@ pub(super) fn spec(file: &Path, repeat: Repeat, url: &str, key: &str) -> StreamS
 pub(super) async fn reach(stream: &Stream, phase: Phase) {
     match timeout(BOUND, stream.wait_for(phase)).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => panic!("{error}"),
+        Ok(Err(error)) => panic!("{error}: {:#?}", stream.status()),
         Err(_) => panic!("not {phase:?} within {BOUND:?}: {:#?}", stream.status()),
     }
 }
@@ -40,4 +44,49 @@ pub(super) async fn ends(stream: &Stream, reason: Reason) -> StreamStatus {
         .unwrap_or_else(|_| panic!("not ended within {BOUND:?}: {:#?}", stream.status()));
     assert_eq!((status.phase, status.reason), (Phase::Ended, Some(reason)), "{status:#?}");
     status
+}
+
+/// Waits until something is so of what ffmpeg does.
+pub(super) async fn until(stream: &Stream, what: &str, mut so: impl FnMut(&Encoding) -> bool) -> Encoding {
+    let since = Instant::now();
+    loop {
+        let status = stream.status();
+        match status.encoding {
+            Some(encoding) if so(&encoding) => return encoding,
+            _ => assert!(since.elapsed() < BOUND, "not within {BOUND:?}: {what}: {:#?}", stream.status()),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// The ffmpeg of a stream.
+pub(super) async fn pid(stream: &Stream) -> u32 {
+    until(stream, "an ffmpeg", |encoding| encoding.pid.is_some()).await.pid.expect("it was there")
+}
+
+/// Whether a process is there, and no zombie.
+pub(super) fn lives(pid: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_some_and(|rest| !rest.is_empty() && !rest.starts_with('Z'))
+}
+
+pub(super) fn signal(pid: u32, signal: rustix::process::Signal) {
+    let pid = rustix::process::Pid::from_raw(pid.cast_signed()).expect("a pid is not 0");
+    rustix::process::kill_process(pid, signal).expect("it is a child of ours");
+}
+
+/// Decode times of the pictures and of the sound of a recording, in milliseconds.
+pub(super) async fn times(recording: &Path) -> (Vec<f64>, Vec<f64>) {
+    let packets = ffmpeg::packets(recording).await;
+    let of = |track| packets.iter().filter(|packet| packet.track == track).map(|p| p.dts_ms()).collect();
+    (of(ffmpeg::Track::Video), of(ffmpeg::Track::Audio))
+}
+
+/// No time goes back, and no step is longer than `most` ms.
+pub(super) fn unbroken(times: &[f64], most: f64) {
+    assert!(times.len() > 10, "{} frames", times.len());
+    for pair in times.windows(2) {
+        let step = pair[1] - pair[0];
+        assert!(step > 0.0 && step <= most, "{step} ms from {} to {}", pair[0], pair[1]);
+    }
 }

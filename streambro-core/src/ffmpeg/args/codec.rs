@@ -1,5 +1,7 @@
 //! The encoders that there are, and what decodes for them.
 
+use std::path::Path;
+
 use crate::spec::{Decode, Encoder};
 
 /// An encoder of ffmpeg.
@@ -37,6 +39,15 @@ impl Codec {
             Self::Qsv => Encoder::Qsv,
             Self::VideoToolbox => Encoder::VideoToolbox,
             Self::Vaapi => Encoder::Vaapi,
+        }
+    }
+
+    /// Whether a device is of its kind: a spec for whatever works may name one of another's.
+    pub(crate) fn takes(self, device: &Path) -> bool {
+        match self {
+            Self::Nvenc => device.to_str().is_some_and(|text| text.parse::<u8>().is_ok()),
+            Self::Qsv | Self::Vaapi => device.is_absolute(),
+            Self::X264 | Self::VideoToolbox => false,
         }
     }
 

@@ -13,8 +13,9 @@ const USUAL: Shape = Shape { size: Size { width: 1_280, height: 720 }, fps: 30.0
 
 /// Returns the command that encodes `input` as `encode` says, for people to read and try.
 ///
-/// It is what streambro runs, but for the input: streambro opens the film itself and hands it over without a name,
-/// pinned to the format that its first bytes say. The output is FLV on standard output, so there is no key to hide.
+/// It is what streambro runs, but for the input and the times: streambro opens the film itself and hands it over without
+/// a name, pinned to the format that its first bytes say, and has every time moved on by a minute. The output is FLV on
+/// standard output, so there is no key to hide.
 /// [`Encoder::Auto`] is taken for libx264, [`Decode::Auto`] for the processor, [`Preset::Auto`] for what it begins with,
 /// and without a bitrate and a size the source for one of 1280x720. A name that is no text has its odd bytes replaced.
 ///
@@ -48,14 +49,15 @@ pub fn command(encode: &Encode, input: impl AsRef<Path>) -> Result<Vec<String>> 
     let mut all = argv(&job).into_iter();
     let mut before_input = true;
     while let Some(arg) = all.next() {
-        if arg == film {
-            before_input = false;
-            args.push(format!("file:{}", input.as_ref().display()));
-        } else if before_input && matches!(arg.as_str(), "-f" | "-format_whitelist") {
-            // The format is not known here.
-            all.next();
-        } else {
-            args.push(arg);
+        match arg.as_str() {
+            text if text == film => {
+                before_input = false;
+                args.push(format!("file:{}", input.as_ref().display()));
+            }
+            // The format is not known here, and a player need not wait for a minute.
+            "-f" | "-format_whitelist" if before_input => drop(all.next()),
+            "-output_ts_offset" => drop(all.next()),
+            _ => args.push(arg),
         }
     }
     Ok(args)

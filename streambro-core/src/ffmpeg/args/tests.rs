@@ -26,6 +26,7 @@ pub(super) fn every_job() -> Vec<(Option<Codec>, Job)> {
             plain.clone().size(1_280, 720),
             plain.clone().size(854, 480).fps(Fps::new(30_000, 1_001)).tune(Tune::ZeroLatency),
             plain.clone().max_bitrate(6_000_000).profile(Profile::Baseline).memory(Memory::Roomy),
+            plain.clone().fps(1),
             plain.clone().profile(Profile::Main).memory(Memory::Custom { queue: 64, threads: 3 }),
         ];
         if codec == Codec::Nvenc {
@@ -89,7 +90,7 @@ fn a_copy_is_told_this() {
         "-nostdin\n-hide_banner\n-nostats\n-loglevel level+warning\n-progress pipe:5\n-stats_period 1\n\
          -copyts\n-start_at_zero\n-protocol_whitelist file,pipe\n-format_whitelist matroska\n-f matroska\n\
          -ss 4.5\n-i file:/dev/fd/3\n-map 0:V:0\n-map 0:a:0?\n-sn\n-dn\n-map_metadata -1\n-map_chapters -1\n\
-         -c:v copy\n-c:a copy\n-max_muxing_queue_size 1024\n-muxdelay 0\n-muxpreload 0\n-output_ts_offset 1\n\
+         -c:v copy\n-c:a copy\n-max_muxing_queue_size 1024\n-muxdelay 0\n-muxpreload 0\n-output_ts_offset 60\n\
          -flvflags no_duration_filesize+no_sequence_end\n-flush_packets 1\n-f flv pipe:1"
     );
     job.audio = AudioJob::None;
@@ -112,7 +113,7 @@ fn x264_is_told_this() {
          -b:v 3000000\n-maxrate 3000000\n-bufsize 6000000\n-g 60\n\
          -force_key_frames expr:if(isnan(prev_forced_t),1,gte(t+0.001,(floor((prev_forced_t+0.001)/2)+1)*2))\n\
          -pix_fmt yuv420p\n-threads:v 1\n-c:a aac\n-b:a 128000\n-ar 44100\n-ac 2\n\
-         -max_muxing_queue_size 1024\n-muxdelay 0\n-muxpreload 0\n-output_ts_offset 1\n\
+         -max_muxing_queue_size 1024\n-muxdelay 0\n-muxpreload 0\n-output_ts_offset 60\n\
          -flvflags no_duration_filesize+no_sequence_end\n-flush_packets 1\n-f flv pipe:1"
     );
 }
@@ -238,6 +239,24 @@ fn memory_chooses_threads_and_queue() {
 }
 
 #[test]
+fn sound_waits_for_slides() {
+    let waits = |encode: &Encode, fps: f64| {
+        let source = Shape { fps, ..HD };
+        let job = Job::encode(Format::Mov, encode, Codec::X264, Decoder::Software, Preset::Auto, source);
+        let args = argv(&job);
+        let at = args.iter().position(|arg| arg == "-max_interleave_delta")?;
+        Some(args[at + 1].clone())
+    };
+    let plain = Encode::new(Encoder::X264);
+    for fps in [30.0, 10.0, 0.0, f64::NAN, f64::INFINITY] {
+        assert_eq!(waits(&plain, fps), None, "{fps}");
+    }
+    assert_eq!(waits(&plain, 1.0).unwrap(), "100000000");
+    assert_eq!(waits(&plain, f64::MIN_POSITIVE).unwrap(), "3600000000");
+    assert_eq!(waits(&plain.fps(2), 30.0).unwrap(), "50000000");
+}
+
+#[test]
 fn raw_options_come_after_ours_and_before_the_output() {
     let encode = Encode::new(Encoder::X264).raw(["-bf", "0"]);
     let args = argv(&Job::encode(Format::Flv, &encode, Codec::X264, Decoder::Software, Preset::Auto, HD));
@@ -261,6 +280,7 @@ fn a_command_for_people_names_the_film_and_no_format() {
     let at = args.iter().position(|arg| arg == "-i").unwrap();
     assert_eq!((args[0].as_str(), args[at + 1].as_str()), ("ffmpeg", "file:-y \u{1F3A5}.mp4"));
     assert!(!args[..at].iter().any(|arg| arg == "-f" || arg == "mov"), "{args:?}");
+    assert!(!args.iter().any(|arg| arg == "-output_ts_offset" || arg == "60"), "{args:?}");
     assert!(args.ends_with(&["-f".to_owned(), "flv".to_owned(), "pipe:1".to_owned()]));
     command(&encode.fps(0), "x").unwrap_err();
 }

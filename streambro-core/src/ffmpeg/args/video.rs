@@ -13,6 +13,12 @@ const DEVICE: &str = "hw";
 /// Pictures a second beyond which keyframes may come more often than asked, where the rate is not known.
 const FASTEST: f64 = 120.0;
 
+/// Pictures that an encoder holds back at most: libx264 looks 60 ahead at its slowest, reorders 16 and has a few in each
+/// thread.
+const HELD: f64 = 100.0;
+/// How much sound ffmpeg keeps by itself until the picture of the same time is there.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 /// How a picture is encoded, everything decided.
 #[derive(Clone, Debug)]
 pub(crate) struct Picture {
@@ -29,6 +35,8 @@ pub(crate) struct Picture {
     tune: Option<Tune>,
     profile: Profile,
     device: Option<PathBuf>,
+    /// Pictures a second, as near as is known.
+    rate: f64,
 }
 
 impl Picture {
@@ -59,8 +67,20 @@ impl Picture {
             },
             tune: encode.tune,
             profile: encode.profile,
-            device: encode.device.clone(),
+            device: encode.device.clone().filter(|device| codec.takes(device)),
+            rate: encode.fps.map_or(source.fps, Fps::as_f64),
         }
+    }
+
+    /// How long sound must wait for pictures, where that is longer than ffmpeg waits by itself.
+    ///
+    /// With slides at one a second the encoder has seen half a minute before it gives the first one. Sound that has
+    /// gone ahead makes the FLV muxer refuse it: no time may be before the first that was written.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        // An unknown rate is not a slow one.
+        let held = if self.rate > 0.0 { HELD / self.rate } else { 0.0 };
+        let held = Duration::try_from_secs_f64(held).unwrap_or(Duration::MAX).min(Duration::from_secs(3_600));
+        (held > PATIENCE).then_some(held)
     }
 
     /// Keyframes at most so many pictures apart. Where the frame rate is not known, the times alone decide.

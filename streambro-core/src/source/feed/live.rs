@@ -194,8 +194,10 @@ impl Feed {
                 live.at += 1;
                 live.settle();
                 begin(&mut self.timeline, &film.opened.index, self.laps);
+                let anew =
+                    live.program().is_none_or(|program| !program.announces_the_same(&film.opened.program));
                 self.item = Item::film(film);
-                Some(Fill::Changed)
+                Some(Fill::Changed { anew })
             }
             Look::Entry(Entry::Over) => {
                 live.leave_item(&mut self.timeline);

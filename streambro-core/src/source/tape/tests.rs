@@ -70,7 +70,7 @@ impl Leg {
                 Fill::Filled if self.until >= until => return fill,
                 Fill::Filled => self.until += TICK_MS,
                 Fill::Full => {}
-                Fill::Changed => self.reader = self.feed.reader(),
+                Fill::Changed { .. } => self.reader = self.feed.reader(),
                 Fill::Dry | Fill::End => return fill,
             }
         }

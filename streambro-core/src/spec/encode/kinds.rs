@@ -22,6 +22,20 @@ pub enum Encoder {
     Vaapi,
 }
 
+impl Encoder {
+    /// Returns the name that JSON, C, Python and the documentation use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::X264 => "x264",
+            Self::Nvenc => "nvenc",
+            Self::Qsv => "qsv",
+            Self::VideoToolbox => "video_toolbox",
+            Self::Vaapi => "vaapi",
+        }
+    }
+}
+
 /// How much time the encoder takes for quality, by libx264's names. The slower, the better the picture at the same
 /// bitrate.
 ///

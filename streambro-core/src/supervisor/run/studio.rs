@@ -1,22 +1,31 @@
-//! What makes the tape of a run: ffmpeg, time after time.
+//! What makes the tape of a run: ffmpeg, time after time, until a rendition takes its place.
 
 use std::{
-    future::Future,
+    future::{Future, pending},
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
     },
+    time::Duration,
 };
 
-use tokio::sync::{Notify, watch};
+use tokio::{
+    sync::{Notify, watch},
+    time::timeout,
+};
 
 use super::Run;
 use crate::{
+    event::{Bus, EventKind},
     journal::{Entry, LogLevel, What},
-    source::{PassEnd, PassFigures, PassNews, Production, Tape},
+    source::{Film, Keeper, PassEnd, PassFigures, PassNews, Production, Tape},
     spec::{StreamSpec, Times},
-    supervisor::passes::Passes,
+    status::{Encoding, EncodingState},
+    supervisor::passes::{PassPlan, Passes},
 };
+
+/// How long a rendition may take to be safe on the disk before another lap is made instead: less than is on the tape.
+const SAFE: Duration = Duration::from_secs(3);
 
 /// What makes the tape of a run.
 #[derive(Debug)]
@@ -24,7 +33,8 @@ pub(super) struct Studio {
     production: Arc<Production>,
     tape: Arc<Tape>,
     figures: Arc<PassFigures>,
-    /// Which of the production's ways is gone.
+    keeper: Arc<Mutex<Option<Keeper>>>,
+    /// Which of the production's ways is gone, beginning with 1; 0 before the first run.
     way: AtomicUsize,
     flows: Notify,
 }
@@ -35,6 +45,7 @@ impl Studio {
             production,
             tape: Arc::default(),
             figures: Arc::default(),
+            keeper: Arc::default(),
             way: AtomicUsize::new(0),
             flows: Notify::new(),
         }
@@ -54,35 +65,152 @@ impl Studio {
         self.flows.notified().await;
     }
 
-    /// Runs ffmpeg as the passes have planned, until it ends or `stop` turns true.
+    /// What is known of it now.
+    pub(super) fn status(&self, ended: bool) -> Encoding {
+        let figures = self.figures.read();
+        let way = self.production.ways.get(self.way.load(Relaxed).saturating_sub(1));
+        let state = match figures.process {
+            _ if self.tape.is_handed_over() => EncodingState::Kept,
+            Some(_) => EncodingState::Running,
+            None if ended || self.tape.is_closed() => EncodingState::Over,
+            None => EncodingState::Waiting,
+        };
+        Encoding {
+            why: self.production.why.clone(),
+            state,
+            encoder: way.and_then(|way| way.encoder),
+            device_decodes: way.is_some_and(|way| way.decodes),
+            pid: figures.process.map(|(pid, _)| pid),
+            runs: figures.runs,
+            reached_ms: figures.reached_ms,
+            ahead_ms: self.tape.ahead_ms(),
+            frames: figures.progress.frames,
+            speed: figures.progress.speed,
+        }
+    }
+
+    /// Makes what the passes have planned, until that ends or `stop` turns true.
     pub(super) fn run(
         self: &Arc<Self>,
         run: &Arc<Run>,
         passes: &Passes,
         times: Times,
         mut stop: watch::Receiver<bool>,
+        bus: &Bus,
     ) -> impl Future<Output = PassEnd> + Send + use<> {
-        let plan = passes.plan();
-        self.way.store(plan.encoder, Relaxed);
-        let pass = self.production.pass(plan.encoder, plan.from_ms, &self.tape, &self.figures, times);
-        let (studio, run) = (Arc::clone(self), Arc::clone(run));
+        let (studio, run, bus, plan) = (Arc::clone(self), Arc::clone(run), bus.clone(), passes.plan());
         async move {
             let stopped = async {
                 // Who held the other end is gone, and this task with it.
                 if stop.wait_for(|stop| *stop).await.is_err() {
-                    std::future::pending::<()>().await;
+                    pending::<()>().await;
                 }
             };
-            let news = |news| match news {
-                PassNews::Flows => studio.flows.notify_one(),
-                PassNews::Says(line) => run.say(&line),
-            };
-            let end = pass.run(stopped, news).await;
-            if let PassEnd::Failed { detail, .. } = &end {
-                run.say(detail);
-            }
-            end
+            studio.make(&run, plan, times, stopped, &bus).await
         }
+    }
+
+    async fn make(
+        &self,
+        run: &Run,
+        plan: PassPlan,
+        times: Times,
+        stopped: impl Future<Output = ()>,
+        bus: &Bus,
+    ) -> PassEnd {
+        if let Some(film) = self.begin(plan).await {
+            return self.hand_over(run, film, "it has been encoded like this before", bus);
+        }
+        self.announce(run, plan, bus);
+        let (tape, figures) = (&self.tape, &self.figures);
+        let pass = self.production.pass(plan.encoder, plan.from_ms, tape, &self.keeper, figures, times);
+        let news = |news| match news {
+            PassNews::Flows => self.flows.notify_one(),
+            PassNews::Says(line) => run.say(&line),
+        };
+        let end = pass.run(stopped, news).await;
+        match &end {
+            PassEnd::Failed { detail, .. } => run.say(detail),
+            PassEnd::Lap { ms } => {
+                if let Some(film) = self.finish(run, plan, *ms, bus).await {
+                    return self.hand_over(run, film, "the first pass has been kept", bus);
+                }
+            }
+            PassEnd::Stopped { .. } | PassEnd::Stored => {}
+        }
+        end
+    }
+
+    /// Looks for what has been made already; where there is nothing, and a lap begins, a copy is kept of it.
+    async fn begin(&self, plan: PassPlan) -> Option<Film> {
+        let keep = self.production.keep.as_ref()?;
+        if plan.from_ms > 0 {
+            // Of what another encoder began nothing can be made that is one.
+            if self.way.load(Relaxed) != plan.encoder + 1 {
+                *self.keeper() = None;
+            }
+            return None;
+        }
+        *self.keeper() = None;
+        let film = keep.find(plan.encoder).await;
+        if film.is_none() {
+            *self.keeper() = keep.begin(plan.encoder, self.production.likely_bytes());
+        }
+        film
+    }
+
+    /// Ends the copy that was kept of a lap. Returns it once it is safe on the disk.
+    async fn finish(&self, run: &Run, plan: PassPlan, ms: u64, bus: &Bus) -> Option<Film> {
+        let keeper = self.keeper().take()?;
+        let failure = keeper.failure();
+        let outcome = match keeper.finish(ms) {
+            // Not in time: the next lap finds it.
+            Some(outcome) => timeout(SAFE, outcome).await.ok()?,
+            None => return self.not_kept(run, &failure?, bus),
+        };
+        match outcome {
+            Ok(Ok(_)) => self.production.keep.as_ref()?.find(plan.encoder).await,
+            Ok(Err(failure)) => self.not_kept(run, &failure.detail, bus),
+            Err(_) => None,
+        }
+    }
+
+    fn not_kept(&self, run: &Run, why: &str, bus: &Bus) -> Option<Film> {
+        run.say(why);
+        run.tell(EventKind::Rendition { kept: false, detail: why.to_owned() }, bus);
+        None
+    }
+
+    fn hand_over(&self, run: &Run, film: Film, why: &str, bus: &Bus) -> PassEnd {
+        self.tape.play(film);
+        let detail = format!("{why}: it is copied from here on, and ffmpeg runs no more");
+        run.tell(EventKind::Rendition { kept: true, detail }, bus);
+        self.flows.notify_one();
+        PassEnd::Stored
+    }
+
+    /// Tells which encoder it is, if that is news.
+    fn announce(&self, run: &Run, plan: PassPlan, bus: &Bus) {
+        let before = self.way.swap(plan.encoder + 1, Relaxed);
+        if before == plan.encoder + 1 {
+            return;
+        }
+        let ways = &self.production.ways;
+        let Some(way) = ways.get(plan.encoder) else { return };
+        let instead_of = before.checked_sub(1).and_then(|before| ways.get(before)?.encoder);
+        let detail = match (before, way.instead.is_empty()) {
+            (0, true) => self.production.why.clone(),
+            (0, false) => format!("{}; {}", self.production.why, way.instead),
+            _ => "the one before it failed".to_owned(),
+        };
+        let name = way.encoder.map_or("no encoder", |encoder| encoder.name());
+        run.note(&run.span, Entry::new(What::Ffmpeg(LogLevel::Info), &format!("{name}: {detail}")));
+        run.tell(EventKind::Encoder { encoder: way.encoder, instead_of, detail }, bus);
+    }
+
+    fn keeper(&self) -> MutexGuard<'_, Option<Keeper>> {
+        // Whole at every instant, whatever panicked.
+        self.keeper.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -291,7 +291,8 @@ impl Supervisor {
 
     fn encode(&mut self) {
         let (Some(studio), Some(passes)) = (&self.studio, self.fsm.passes()) else { return };
-        let pass = studio.run(&self.run, passes, self.services.times, self.hang_up.subscribe());
+        let (times, stop) = (self.services.times, self.hang_up.subscribe());
+        let pass = studio.run(&self.run, passes, times, stop, &self.services.bus);
         self.attempts.spawn(async move { Ended::Pass(pass.await) });
     }
 

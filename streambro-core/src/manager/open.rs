@@ -1,0 +1,220 @@
+//! From a spec to what plays: opens the source, learns what is in it, and settles how it is sent.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::timeout;
+
+use super::{verbs::StreamManager, workshop::Workshop};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    ffmpeg::{
+        AudioJob, Job, Shape, Sound,
+        tools::{Lack, Tools},
+    },
+    media::foreign::Foreign,
+    plan::{Block, Known, Plan, Road, Work, road},
+    source::{Keep, PassSource, Prepared, Production, Way},
+    spec::{Encode, Encoder, Fps, Repeat, Size, Source, StreamSpec, Video},
+    survey::{Examined, measure},
+};
+
+/// How long a start waits for the hash of a film, to see whether it has been encoded before.
+const HASH_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What was found out about a source before anything plays.
+pub(super) struct Learnt {
+    pub(super) examined: Examined,
+    pub(super) foreign: Option<Foreign>,
+    pub(super) tools: Result<Tools, Lack>,
+}
+
+impl Learnt {
+    pub(super) fn known(&self) -> Known<'_> {
+        Known {
+            format: self.examined.gated.format,
+            probe: self.examined.probe.as_ref(),
+            foreign: self.foreign.as_ref(),
+        }
+    }
+}
+
+impl StreamManager {
+    /// Opens what a spec plays.
+    pub(super) async fn open(&self, spec: &StreamSpec) -> Result<Prepared> {
+        if spec.video == Video::Copy {
+            let patience = self.0.services.times.survey;
+            match self.0.shelf.survey(&spec.source.file, patience).await {
+                Err(error) if error.kind == ErrorKind::SourceUnsupported => {}
+                survey => return survey.map(Prepared::Film),
+            }
+        }
+        let known = self.learn(&spec.source, &spec.video).await?;
+        let name = spec.source.file.display().to_string();
+        match road(&spec.video, &known.known(), known.tools.is_ok()) {
+            Road::Copy => match known.examined.opened {
+                Some(opened) => Ok(Prepared::Film(opened)),
+                // It has changed between two looks.
+                None => {
+                    Err(Error::new(ErrorKind::SourceInvalid, name, "the file changed while it was opened"))
+                }
+            },
+            Road::Refused { block: Block::NoFfmpeg, why, remedy } => {
+                let lack = known.tools.err().map(|lack| lack.to_string()).unwrap_or(remedy);
+                Err(Error::new(ErrorKind::EncoderUnavailable, name, format!("{why}: {lack}")))
+            }
+            Road::Refused { why, remedy, .. } => {
+                Err(Error::new(ErrorKind::SourceUnsupported, name, format!("{why}; {remedy}")))
+            }
+            road => {
+                let tools = known.tools.clone()?;
+                let made = self.produce(&spec.source, &spec.video, road, &known, &tools).await?;
+                with_rendition(made).await
+            }
+        }
+    }
+
+    /// Finds out what is in a source: by the native readers where they can, by ffprobe where that is wanted.
+    pub(super) async fn learn(&self, source: &Source, video: &Video) -> Result<Learnt> {
+        if let Video::Encode(encode) = video {
+            self.0.workshop.check(encode)?;
+        }
+        let patience = self.0.services.times.survey;
+        let examined = self.0.shelf.examine(&source.file, patience).await?;
+        let tools = self.0.workshop.tools().await?;
+        let name = source.file.display().to_string();
+        let wanted = !examined.is_native() || *video != Video::Copy;
+        let foreign = match &tools {
+            Ok(Tools { ffprobe: Some(ffprobe), .. }) if wanted => {
+                Some(measure(ffprobe, &examined.gated, &name, patience).await?)
+            }
+            Ok(Tools { ffprobe: None, .. }) if wanted => {
+                let detail = "there is no ffprobe beside ffmpeg; it comes with it: install the whole package";
+                return Err(Error::new(ErrorKind::EncoderUnavailable, "ffprobe", detail));
+            }
+            _ => None,
+        };
+        Ok(Learnt { examined, foreign, tools })
+    }
+
+    /// Settles how ffmpeg makes what is sent of a source.
+    pub(super) async fn produce(
+        &self,
+        source: &Source,
+        video: &Video,
+        road: Road,
+        known: &Learnt,
+        tools: &Tools,
+    ) -> Result<Production> {
+        let gated = &known.examined.gated;
+        let foreign = known.foreign.as_ref();
+        let workshop: &Arc<Workshop> = &self.0.workshop;
+        let encode = match video {
+            Video::Encode(encode) => Some(&**encode),
+            Video::Copy => None,
+        };
+        let copied = |audio| {
+            let job = Job { audio, ..Job::copy(gated.format) };
+            vec![Way { job, encoder: None, decodes: false, instead: String::new() }]
+        };
+        let work = work(video, &road, known);
+        let (why, ways) = match (road, encode) {
+            (Road::Encode { why }, Some(encode)) => {
+                let shape = shape(foreign);
+                (why, workshop.ways(tools, encode, gated.format, shape).await?)
+            }
+            (Road::EncodeAudio { why }, _) => {
+                let sound = Sound::new(&Encode::new(Encoder::Auto));
+                (why, copied(AudioJob::Encode(sound)))
+            }
+            (Road::Remux { why } | Road::Encode { why }, _) => (why, copied(AudioJob::Copy)),
+            (Road::Copy | Road::Refused { .. }, _) => {
+                return Err(Error::new(
+                    ErrorKind::SourceUnsupported,
+                    "source",
+                    "ffmpeg is not needed for it",
+                ));
+            }
+        };
+        let looped = source.repeat != Repeat::Once && !encode.is_some_and(|encode| encode.live);
+        let keep = match workshop.store() {
+            Some(store) if looped => {
+                let settings = ways.iter().map(|way| way.fingerprint(tools)).collect();
+                Keep::new(store, &self.0.services.disks, gated, settings)
+            }
+            _ => None,
+        };
+        let length_ms = foreign.and_then(|foreign| foreign.duration_ms);
+        Ok(Production {
+            ffmpeg: tools.ffmpeg.clone(),
+            source: PassSource { file: Arc::clone(&gated.file), len: gated.len, length_ms },
+            sandbox: workshop.sandbox(encode),
+            ways,
+            keep,
+            work,
+            why,
+        })
+    }
+}
+
+/// Takes the rendition of what is to be made, if it has been made before.
+async fn with_rendition(made: Production) -> Result<Prepared> {
+    if let Some(keep) = &made.keep
+        && timeout(HASH_PATIENCE, keep.hashed()).await.is_ok()
+        && let Some(film) = keep.find(0).await
+    {
+        return Ok(Prepared::Film(film.opened));
+    }
+    Ok(Prepared::Production(Arc::new(made)))
+}
+
+/// What it takes to send a source on this road.
+pub(super) fn work(video: &Video, road: &Road, learnt: &Learnt) -> Work {
+    let (foreign, len) = (learnt.foreign.as_ref(), learnt.examined.gated.len);
+    let encode = match video {
+        Video::Encode(encode) => Some(&**encode),
+        Video::Copy => None,
+    };
+    let shape = shape(foreign);
+    let size = encode.and_then(|encode| encode.size).unwrap_or(shape.size);
+    let fps = encode.and_then(|encode| encode.fps).map_or(shape.fps, Fps::as_f64);
+    let pixels = u64::from(size.width) * u64::from(size.height);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an estimate; saturates"
+    )]
+    let pixels_per_second = (pixels as f64 * fps) as u64;
+    Work {
+        plan: road.plan().unwrap_or(Plan::Copy),
+        bits_per_second: bitrate(encode, foreign, len),
+        pixels,
+        pixels_per_second,
+        hardware: encode.is_some_and(|encode| !matches!(encode.encoder, Encoder::X264 | Encoder::Auto)),
+    }
+}
+
+fn shape(foreign: Option<&Foreign>) -> Shape {
+    let video = foreign.and_then(|foreign| foreign.video.as_ref());
+    Shape {
+        size: video.map_or(Size { width: 1_280, height: 720 }, |video| Size {
+            width: video.width,
+            height: video.height,
+        }),
+        fps: video.and_then(|video| video.frame_rate).unwrap_or(30.0),
+    }
+}
+
+/// What one destination is sent, in bits per second: as it was asked for, else as much as the file has.
+fn bitrate(encode: Option<&Encode>, foreign: Option<&Foreign>, len: u64) -> u64 {
+    if let Some(encode) = encode {
+        let shape = shape(foreign);
+        let (sound, ..) = encode.resolved_sound();
+        return encode.resolved_bitrate(shape.size, shape.fps).saturating_add(sound);
+    }
+    let by_length = || {
+        let ms = foreign.and_then(|foreign| foreign.duration_ms).filter(|ms| *ms > 0)?;
+        u64::try_from(u128::from(len) * 8_000 / u128::from(ms)).ok()
+    };
+    foreign.and_then(|foreign| foreign.bitrate).or_else(by_length).unwrap_or(4_000_000)
+}

@@ -1,0 +1,46 @@
+//! What ffmpeg does for a stream.
+
+use serde::Serialize;
+
+use crate::spec::Encoder;
+
+/// What ffmpeg does for a stream that cannot be copied as it is, or shall not.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Encoding {
+    /// Why ffmpeg is needed.
+    pub why: String,
+    /// Whether ffmpeg runs, and if not, why not.
+    pub state: EncodingState,
+    /// What encodes the picture; `None` where it is copied.
+    pub encoder: Option<Encoder>,
+    /// Whether the encoder's device decodes as well.
+    pub device_decodes: bool,
+    /// The process, while ffmpeg runs.
+    pub pid: Option<u32>,
+    /// Runs of ffmpeg since the start.
+    pub runs: u64,
+    /// How far it is in the film, in milliseconds.
+    pub reached_ms: u64,
+    /// How much is made that no destination has been sent yet, in milliseconds.
+    pub ahead_ms: u64,
+    /// Pictures made by the current run.
+    pub frames: u64,
+    /// Media made in the time it took, by ffmpeg's own account: 1 is real time. It is held back once it is ahead.
+    pub speed: f64,
+}
+
+/// Whether ffmpeg runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum EncodingState {
+    /// It runs.
+    Running,
+    /// It does not: it is about to begin, or waits after a failure.
+    Waiting,
+    /// It is needed no more: what it made is kept and copied.
+    Kept,
+    /// Everything has been made, or the stream has ended.
+    Over,
+}
