@@ -79,6 +79,8 @@ kinds! {
     SourceUnsupported = 112, "source_unsupported";
     /// There is no ffmpeg, or none of the encoders that were asked for works here.
     EncoderUnavailable = 113, "encoder_unavailable";
+    /// ffmpeg could not make what it was asked for.
+    EncoderFailed = 114, "encoder_failed";
     /// A limit of the manager is reached.
     LimitReached = 200, "limit_reached";
     /// The manager is shutting down or gone.
@@ -109,6 +111,7 @@ mod tests {
                 (111, "source_invalid"),
                 (112, "source_unsupported"),
                 (113, "encoder_unavailable"),
+                (114, "encoder_failed"),
                 (200, "limit_reached"),
                 (300, "closed"),
                 (301, "ended"),

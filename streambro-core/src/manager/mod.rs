@@ -10,6 +10,7 @@ mod monitor;
 mod open;
 mod outlook;
 mod place;
+mod prepare;
 mod registry;
 #[cfg(feature = "signals")]
 mod signals;
@@ -21,6 +22,7 @@ mod workshop;
 pub use audit::{Audit, AuditFinding, Mismatch};
 pub use builder::Builder;
 pub use doctor::{Check, Diagnosis};
+pub use prepare::{Preparation, PrepareProgress, PrepareStage};
 #[cfg(feature = "signals")]
 pub use signals::{EndSignal, shutdown_on_signals};
 pub use stream::Stream;

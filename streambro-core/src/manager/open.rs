@@ -49,26 +49,39 @@ impl StreamManager {
             }
         }
         let known = self.learn(&spec.source, &spec.video).await?;
-        let name = spec.source.file.display().to_string();
         match road(&spec.video, &known.known(), known.tools.is_ok()) {
             Road::Copy => match known.examined.opened {
                 Some(opened) => Ok(Prepared::Film(opened)),
                 // It has changed between two looks.
                 None => {
+                    let name = spec.source.file.display().to_string();
                     Err(Error::new(ErrorKind::SourceInvalid, name, "the file changed while it was opened"))
                 }
             },
+            road => with_rendition(self.production(&spec.source, &spec.video, road, known).await?).await,
+        }
+    }
+
+    /// Settles how ffmpeg makes what is sent of a source, on a road that wants it.
+    pub(super) async fn production(
+        &self,
+        source: &Source,
+        video: &Video,
+        road: Road,
+        learnt: Learnt,
+    ) -> Result<Production> {
+        let name = source.file.display().to_string();
+        match road {
             Road::Refused { block: Block::NoFfmpeg, why, remedy } => {
-                let lack = known.tools.err().map(|lack| lack.to_string()).unwrap_or(remedy);
+                let lack = learnt.tools.err().map(|lack| lack.to_string()).unwrap_or(remedy);
                 Err(Error::new(ErrorKind::EncoderUnavailable, name, format!("{why}: {lack}")))
             }
             Road::Refused { why, remedy, .. } => {
                 Err(Error::new(ErrorKind::SourceUnsupported, name, format!("{why}; {remedy}")))
             }
             road => {
-                let tools = known.tools.clone()?;
-                let made = self.produce(&spec.source, &spec.video, road, &known, &tools).await?;
-                with_rendition(made).await
+                let tools = learnt.tools.clone()?;
+                self.produce(source, video, road, &learnt, &tools).await
             }
         }
     }
@@ -97,7 +110,7 @@ impl StreamManager {
     }
 
     /// Settles how ffmpeg makes what is sent of a source.
-    pub(super) async fn produce(
+    async fn produce(
         &self,
         source: &Source,
         video: &Video,
@@ -138,7 +151,7 @@ impl StreamManager {
         let looped = source.repeat != Repeat::Once && !encode.is_some_and(|encode| encode.live);
         let keep = match workshop.store() {
             Some(store) if looped => {
-                let settings = ways.iter().map(|way| way.fingerprint(tools)).collect();
+                let settings = ways.iter().map(|way| way.fingerprint(encode)).collect();
                 Keep::new(store, &self.0.services.disks, gated, settings)
             }
             _ => None,
@@ -160,9 +173,12 @@ impl StreamManager {
 async fn with_rendition(made: Production) -> Result<Prepared> {
     if let Some(keep) = &made.keep
         && timeout(HASH_PATIENCE, keep.hashed()).await.is_ok()
-        && let Some(film) = keep.find(0).await
     {
-        return Ok(Prepared::Film(film.opened));
+        for way in 0..made.ways.len() {
+            if let Some(film) = keep.find(way).await {
+                return Ok(Prepared::Film(film.opened));
+            }
+        }
     }
     Ok(Prepared::Production(Arc::new(made)))
 }

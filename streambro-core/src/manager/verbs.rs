@@ -13,6 +13,8 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
+use tokio_util::sync::CancellationToken;
+
 use super::{
     builder::{Builder, YEAR},
     doctor::Wanted,
@@ -51,6 +53,8 @@ pub(super) struct Inner {
     pub(super) services: Arc<Services>,
     pub(super) monitor: Monitor,
     pub(super) wanted: Wanted,
+    /// Cancelled when it shuts down or goes.
+    pub(super) closing: CancellationToken,
     registry: Arc<Mutex<Registry>>,
     runtime: Handle,
     /// What forgets streams that have ended.
@@ -85,6 +89,7 @@ impl StreamManager {
             services: Arc::new(services),
             monitor: Monitor::new(monitor),
             wanted,
+            closing: CancellationToken::new(),
             registry,
             forgetting: Mutex::new(Some(runtime.spawn(forgetting))),
             runtime,
@@ -285,6 +290,7 @@ impl StreamManager {
             let begun = |entry: &Entry| (Arc::clone(&entry.run), entry.task.is_some());
             streams.values().chain(leaving).map(begun).collect()
         };
+        self.0.closing.cancel();
         for (run, begun) in &runs {
             run.stop(Reason::ShutDown);
             if !begun {
@@ -375,6 +381,16 @@ impl StreamManager {
         Ok(())
     }
 
+    /// # Errors
+    /// `Closed` once it shuts down.
+    pub(super) fn is_open(&self) -> Result<()> {
+        if self.registry().closed { Err(closed()) } else { Ok(()) }
+    }
+
+    pub(super) fn runtime(&self) -> &Handle {
+        &self.0.runtime
+    }
+
     fn abort(&self, run: &Arc<Run>, reason: Reason) {
         // In this order: the task's own last word must not come first.
         run.end(reason, "there was no time for a goodbye", &self.0.services.bus);
@@ -435,6 +451,7 @@ impl fmt::Debug for StreamManager {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        self.closing.cancel();
         let forgetting = self.forgetting.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Some(task) = forgetting {
             task.abort();

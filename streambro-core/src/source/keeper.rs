@@ -6,7 +6,7 @@
 use std::{
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
         mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
     },
     thread,
@@ -104,9 +104,10 @@ impl Keep {
         Some(Film { disk: self.disks.of(opened.device), opened })
     }
 
-    /// Begins to keep what one way makes, which may become about `likely` bytes.
-    pub(crate) fn begin(&self, way: usize, likely: u64) -> Option<Keeper> {
-        Keeper::new(&self.store, &self.key(way)?, likely).ok()
+    /// Begins to keep what one way makes, which may become about `likely` bytes. A `patient` one lets ffmpeg wait for the
+    /// disk; else it is given up when the disk is too slow.
+    pub(crate) fn begin(&self, way: usize, likely: u64, patient: bool) -> Option<Keeper> {
+        Keeper::new(&self.store, &self.key(way)?, likely, patient).ok()
     }
 
     fn key(&self, way: usize) -> Option<Key> {
@@ -129,10 +130,10 @@ pub(crate) struct Keeper {
     outcome: Option<oneshot::Receiver<Result<Arc<Rendition>, Failure>>>,
     /// Why it was given up.
     failed: Arc<Mutex<Option<String>>>,
+    /// Frames that wait for the disk, where they may hold up ffmpeg.
+    waiting: Option<Arc<AtomicUsize>>,
     /// The last decode time of each track: a run that begins again repeats some.
     last: [Option<u32>; 2],
-    /// Bytes handed over.
-    bytes: u64,
     begun: bool,
 }
 
@@ -150,13 +151,15 @@ impl Keeper {
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(crate) fn new(store: &Arc<Store>, key: &Key, likely: u64) -> std::io::Result<Self> {
+    fn new(store: &Arc<Store>, key: &Key, likely: u64, patient: bool) -> std::io::Result<Self> {
         let (frames, inbox) = sync_channel(WAITING);
         let (tell, outcome) = oneshot::channel();
         let failed = Arc::<Mutex<Option<String>>>::default();
+        let waiting = Arc::new(AtomicUsize::new(0));
         let (store, key, slot) = (Arc::clone(store), key.clone(), Arc::clone(&failed));
+        let written = Arc::clone(&waiting);
         thread::Builder::new().name("streambro-keeper".to_owned()).spawn(move || {
-            let kept = store.create(&key, likely).and_then(|draft| keep(draft, &inbox));
+            let kept = store.create(&key, likely).and_then(|draft| keep(draft, &inbox, &written));
             match kept {
                 // Its sender is gone: it was given up.
                 Ok(None) => {}
@@ -171,8 +174,8 @@ impl Keeper {
             frames: Some(frames),
             outcome: Some(outcome),
             failed,
+            waiting: patient.then_some(waiting),
             last: [None; 2],
-            bytes: 0,
             begun: false,
         })
     }
@@ -206,12 +209,14 @@ impl Keeper {
         tag.extend_from_slice(&write::tag_header(kind, time, unit.body.len()));
         tag.extend_from_slice(unit.body);
         tag.extend_from_slice(&write::tag_trailer(unit.body.len()));
-        self.bytes += tag.len() as u64;
         self.send(if key { Piece::Key(time.into(), tag) } else { Piece::Tag(tag) });
     }
 
     fn send(&mut self, piece: Piece) {
         let Some(frames) = &self.frames else { return };
+        if let Some(waiting) = &self.waiting {
+            waiting.fetch_add(1, Relaxed);
+        }
         match frames.try_send(piece) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => {
@@ -220,6 +225,11 @@ impl Keeper {
             // The thread has said why.
             Err(TrySendError::Disconnected(_)) => self.frames = None,
         }
+    }
+
+    /// Whether ffmpeg may go on: a patient one lets it wait for the disk.
+    pub(super) fn has_room(&self) -> bool {
+        self.waiting.as_ref().is_none_or(|waiting| waiting.load(Relaxed) < WAITING / 2)
     }
 
     /// Gives it up: nothing is left on the disk.
@@ -243,8 +253,14 @@ impl Keeper {
     }
 }
 
-fn keep(mut draft: Draft, inbox: &Receiver<Piece>) -> Result<Option<Arc<Rendition>>, Failure> {
+fn keep(
+    mut draft: Draft,
+    inbox: &Receiver<Piece>,
+    waiting: &AtomicUsize,
+) -> Result<Option<Arc<Rendition>>, Failure> {
     while let Ok(piece) = inbox.recv() {
+        // Counted where somebody looks; elsewhere it wraps, and nobody does.
+        waiting.fetch_sub(1, Relaxed);
         match piece {
             Piece::Tag(tag) => draft.append(&tag)?,
             Piece::Key(ms, tag) => {

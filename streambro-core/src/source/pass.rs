@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::{keeper::Keeper, recorder::Recorder, tape::Tape};
 use crate::{
@@ -23,6 +23,8 @@ use crate::{
 const READ: usize = 64 * 1_024;
 /// A run that ends this much before its film is due to has not come to its end: containers are that vague.
 const SHORT_MS: u64 = 1_500;
+/// How often a disk that is behind is looked at.
+const KEEPER_LOOK: Duration = Duration::from_millis(20);
 /// Lines of its words that one run may put into a stream's log.
 const MOST_WORDS: usize = 20;
 
@@ -217,6 +219,11 @@ impl Pass {
         }
     }
 
+    fn keeper_has_room(&self) -> bool {
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
+        keeper.as_ref().is_none_or(Keeper::has_room)
+    }
+
     fn record(&self, recorder: &mut Recorder, bytes: &[u8]) -> Result<(), MediaError> {
         let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
         recorder.push(bytes, |recorded| {
@@ -229,6 +236,9 @@ impl Pass {
     /// Waits until there is room, and then for bytes.
     async fn next(&self, process: &Process, buf: &mut [u8], patience: Duration) -> Met {
         self.tape.room().await;
+        while !self.keeper_has_room() {
+            sleep(KEEPER_LOOK).await;
+        }
         match timeout(patience, process.read(buf)).await {
             Ok(Ok(0)) => Met::End,
             Ok(Ok(n)) => Met::Bytes(n),

@@ -12,9 +12,9 @@ use super::{
     tape::Tape,
 };
 use crate::{
-    ffmpeg::{self, Environment, Job, LEAD, Launch, SandboxPlan, tools::Tools},
+    ffmpeg::{self, Environment, Job, LEAD, Launch, SandboxPlan},
     plan::Work,
-    spec::{Encoder, Times},
+    spec::{Encode, Encoder, Times},
 };
 
 /// What ffmpeg makes of a film.
@@ -50,10 +50,13 @@ pub(crate) struct Way {
 }
 
 impl Way {
-    /// What makes a rendition by this way what it is: everything that ffmpeg is told, and which ffmpeg.
-    pub(crate) fn fingerprint(&self, tools: &Tools) -> String {
-        let job = Job { start: Duration::ZERO, progress: false, ..self.job.clone() };
-        format!("ffmpeg {}\n{}", tools.version_text, ffmpeg::argv(&job).join("\n"))
+    /// What makes a rendition by this way what it is: what was asked for, and what encodes it. Not what only costs more
+    /// or less, nor which ffmpeg it was: what one has made is as good as before once there is a newer one.
+    pub(crate) fn fingerprint(&self, encode: Option<&Encode>) -> String {
+        let wish = encode.map(|encode| serde_json::to_string(&encode.canonical()).unwrap_or_default());
+        let codec = self.encoder.map_or("copy", Encoder::name);
+        let sound = format!("{:?}", self.job.audio);
+        format!("{codec}\n{sound}\n{}", wish.unwrap_or_default())
     }
 }
 

@@ -68,6 +68,8 @@ struct State {
     program: Option<Arc<Program>>,
     film: Option<Film>,
     closed: bool,
+    /// Nobody listens.
+    sink: bool,
 }
 
 /// One thing after another.
@@ -114,11 +116,19 @@ impl Default for State {
             program: None,
             film: None,
             closed: false,
+            sink: false,
         }
     }
 }
 
 impl Tape {
+    /// One that keeps nothing and holds nobody back.
+    pub(crate) fn sink() -> Self {
+        let tape = Self::default();
+        tape.state().sink = true;
+        tape
+    }
+
     /// Takes over a configuration. Returns its number, unless there are too many.
     pub(super) fn configure_video(&self, config: VideoConfig) -> Option<u16> {
         known(&mut self.state().video, config)
@@ -132,6 +142,9 @@ impl Tape {
     /// Begins what one run of ffmpeg makes, from `index`, whose configurations are replaced by those of the tape.
     pub(super) fn begin(&self, mut index: Index) {
         let mut state = self.state();
+        if state.sink {
+            return;
+        }
         if let Some(video) = &mut index.video {
             video.configs.clone_from(&state.video);
         }
@@ -145,6 +158,9 @@ impl Tape {
     /// Appends a frame. Its offset is set here.
     pub(super) fn append(&self, mut sample: Sample, payload: &[u8], leads: bool) {
         let mut state = self.state();
+        if state.sink {
+            return;
+        }
         sample.offset = state.store.end();
         state.store.append(payload);
         let ms = state.written_ms;
@@ -156,7 +172,10 @@ impl Tape {
 
     /// Ends what one run made.
     pub(super) fn end(&self, ticks: u64, lap: bool) {
-        self.state().entries.push_back(Entry::End { ticks, lap });
+        let mut state = self.state();
+        if !state.sink {
+            state.entries.push_back(Entry::End { ticks, lap });
+        }
     }
 
     /// Lets a file go on where the tape ends. Nothing can be appended any more.

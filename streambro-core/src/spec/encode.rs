@@ -242,6 +242,18 @@ impl Encode {
         self
     }
 
+    /// The same without what does not change the picture: two that have it in common make the same rendition.
+    pub(crate) fn canonical(&self) -> Self {
+        Self {
+            decode: Decode::default(),
+            memory: Memory::default(),
+            device: None,
+            live: false,
+            encoder: Encoder::Auto,
+            ..self.clone()
+        }
+    }
+
     /// Whether there are raw options.
     pub(crate) fn has_raw(&self) -> bool {
         !self.raw.is_empty()

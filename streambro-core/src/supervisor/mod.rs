@@ -8,5 +8,6 @@ mod run;
 mod table;
 mod turn;
 
+pub(crate) use passes::{Next, Passes};
 pub(crate) use run::{Run, Services};
 pub(crate) use turn::run;

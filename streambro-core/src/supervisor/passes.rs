@@ -21,7 +21,7 @@ const LEAST_LAP_MS: u64 = 100;
 
 /// The runs of ffmpeg of one stream: at most one at a time.
 #[derive(Debug)]
-pub(super) struct Passes {
+pub(crate) struct Passes {
     /// Laps that are still to be made; `None` is for ever.
     laps: Option<u32>,
     plan: PassPlan,
@@ -57,7 +57,7 @@ enum State {
 
 /// What to do next.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Next {
+pub(crate) enum Next {
     /// Run ffmpeg now.
     Run,
     /// The same, with the encoder after the one that failed.
@@ -74,7 +74,7 @@ pub(super) enum Next {
 
 impl Passes {
     /// Of a source that plays so many laps, with so many encoders to choose from.
-    pub(super) fn new(laps: Option<u32>, encoders: usize, seed: u64, retry: Retry) -> Self {
+    pub(crate) fn new(laps: Option<u32>, encoders: usize, seed: u64, retry: Retry) -> Self {
         Self {
             laps,
             plan: PassPlan { from_ms: 0, encoder: 0 },
@@ -89,7 +89,7 @@ impl Passes {
         }
     }
 
-    pub(super) fn plan(&self) -> PassPlan {
+    pub(crate) fn plan(&self) -> PassPlan {
         self.plan
     }
 
@@ -103,7 +103,7 @@ impl Passes {
     }
 
     /// A run begins.
-    pub(super) fn begin(&mut self, at: Duration) {
+    pub(crate) fn begin(&mut self, at: Duration) {
         self.state = State::Running;
         self.begun = at;
     }
@@ -119,6 +119,11 @@ impl Passes {
         !std::mem::replace(&mut self.ready, true)
     }
 
+    /// Begins the lap anew, whatever was made of it.
+    pub(crate) fn from_the_beginning(&mut self) {
+        self.plan.from_ms = 0;
+    }
+
     /// Nothing is wanted any more.
     pub(super) fn stop(&mut self) {
         if self.state != State::Running {
@@ -127,7 +132,7 @@ impl Passes {
     }
 
     /// A run has ended. Says what follows, unless the stream is coming to its end.
-    pub(super) fn ended(&mut self, end: PassEnd, at: Duration, stopping: bool, times: &Times) -> Next {
+    pub(crate) fn ended(&mut self, end: PassEnd, at: Duration, stopping: bool, times: &Times) -> Next {
         let lived = at.saturating_sub(std::mem::replace(&mut self.begun, at));
         self.state = State::Idle;
         let next = match end {

@@ -154,7 +154,7 @@ impl Studio {
         *self.keeper() = None;
         let film = keep.find(plan.encoder).await;
         if film.is_none() {
-            *self.keeper() = keep.begin(plan.encoder, self.production.likely_bytes());
+            *self.keeper() = keep.begin(plan.encoder, self.production.likely_bytes(), false);
         }
         film
     }
