@@ -123,7 +123,7 @@ pub(crate) fn unborn(error: &LaunchError) -> Death {
             "the interpreter or the loader that it names is missing; install one for this system"
         }
         ErrorKind::PermissionDenied => {
-            "it may not be executed; check its permissions and the mount's `noexec`"
+            "it may not be executed; check its permissions, the mount's `noexec` and the sandbox"
         }
         _ if cause.raw_os_error() == Some(libc::ENOEXEC) => {
             "it is no program for this machine; install one for this processor"

@@ -29,7 +29,11 @@ use tokio::{
 
 use self::child::Child;
 pub(crate) use self::environment::Environment;
-use super::{progress::Progress, sandbox::SandboxPlan, words::Words};
+use super::{
+    progress::Progress,
+    sandbox::{Lacking, SandboxLevel, SandboxPlan},
+    words::Words,
+};
 use crate::sys;
 
 /// From the first SIGTERM to the second: only from that one on does ffmpeg leave a call that hangs (fftools, measured
@@ -98,6 +102,8 @@ pub(crate) enum LaunchError {
         /// What to do about it.
         remedy: Option<&'static str>,
     },
+    /// The sandbox that was asked for cannot be had.
+    Sandbox(Lacking),
 }
 
 impl LaunchError {
@@ -131,6 +137,7 @@ impl fmt::Display for LaunchError {
                 write!(f, "it cannot be started: {error}; {remedy}")
             }
             Self::Host { error, remedy: None } => write!(f, "it cannot be started: {error}"),
+            Self::Sandbox(Lacking(why)) => write!(f, "it is not started without a sandbox: {why}"),
         }
     }
 }
@@ -159,6 +166,7 @@ pub(crate) struct Process {
     progress: Arc<Mutex<Progress>>,
     /// What the kernel had killed for want of memory before.
     oom_kills: u64,
+    sandbox: SandboxLevel,
     /// Until it has been heard out.
     listening: Option<JoinHandle<()>>,
     run: String,
@@ -183,8 +191,9 @@ impl Process {
         let listening = tokio::spawn(async move {
             tokio::join!(drain::words(said, to_words), drain::progress(told, to_progress));
         });
-        let (child, run, oom_kills) = (born.child, born.run, born.oom_kills);
-        Ok(Self { exited, child, media, words, progress, oom_kills, listening: Some(listening), run })
+        let (child, run, oom_kills, sandbox) = (born.child, born.run, born.oom_kills, born.sandbox);
+        let listening = Some(listening);
+        Ok(Self { exited, child, media, words, progress, oom_kills, sandbox, listening, run })
     }
 
     /// Its process id.
@@ -221,6 +230,11 @@ impl Process {
     /// What it last said of its progress.
     pub(crate) fn progress(&self) -> Progress {
         *self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What holds around it.
+    pub(crate) fn sandbox(&self) -> SandboxLevel {
+        self.sandbox
     }
 
     /// How many processes the kernel has killed for want of memory since it was started, on the whole machine.
@@ -335,11 +349,18 @@ fn poll_media(
     }
 }
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod death_tests;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod host_tests;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod sandbox_tests;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod stop_tests;
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests;

@@ -53,8 +53,8 @@ impl Workshop {
 
     /// What ffmpeg may touch.
     pub(super) fn sandbox(&self, encode: Option<&Encode>) -> SandboxPlan {
-        let _devices = encode.is_some_and(|encode| encode.encoder != Encoder::X264);
-        SandboxPlan { sandbox: self.settings.sandbox }
+        let devices = encode.is_some_and(|encode| encode.encoder != Encoder::X264);
+        SandboxPlan { sandbox: self.settings.sandbox, devices, ..SandboxPlan::default() }
     }
 
     /// Refuses raw options where nobody has allowed them.

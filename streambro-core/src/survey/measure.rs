@@ -35,7 +35,7 @@ async fn ask(launch: Launch, gated: &Gated, name: &str) -> Result<Foreign> {
     let mut process = Process::spawn(launch).await.map_err(|error| {
         let kind = match &error {
             LaunchError::Program { .. } => ErrorKind::EncoderUnavailable,
-            LaunchError::Host { .. } => ErrorKind::Host,
+            LaunchError::Host { .. } | LaunchError::Sandbox(_) => ErrorKind::Host,
         };
         Error::new(kind, "ffprobe", error.to_string())
     })?;

@@ -102,3 +102,20 @@ fn close_listed(keep: &[RawFd]) -> bool {
 pub(crate) fn keep_only(_: &[RawFd]) -> bool {
     false
 }
+
+/// The version of the kernel's Landlock; 0 where it has none or does not enable it.
+#[cfg(target_os = "linux")]
+pub(crate) fn landlock_version() -> u32 {
+    const VERSION: libc::c_uint = 1;
+    let none = std::ptr::null::<libc::c_void>();
+    // SAFETY: with this flag the call reads no memory and makes nothing: it returns a number
+    // (landlock_create_ruleset(2)).
+    let version = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, none, 0_usize, VERSION) };
+    u32::try_from(version).unwrap_or(0)
+}
+
+/// Elsewhere there is none.
+#[cfg(not(target_os = "linux"))]
+pub(crate) fn landlock_version() -> u32 {
+    0
+}

@@ -29,6 +29,7 @@ use rustix::{
 use tokio::sync::oneshot;
 
 use super::{
+    super::sandbox::SandboxLevel,
     Launch, LaunchError,
     child::{Child, facts, oom_kills},
     environment::mark,
@@ -55,6 +56,8 @@ pub(super) struct Born {
     pub(super) words: OwnedFd,
     pub(super) progress: OwnedFd,
     pub(super) run: String,
+    /// What holds around it.
+    pub(super) sandbox: SandboxLevel,
     /// What the kernel had killed for want of memory before.
     pub(super) oom_kills: u64,
 }
@@ -95,7 +98,7 @@ fn bear(launch: &Launch) -> Result<Born, LaunchError> {
     if let Some(input) = &launch.input {
         places.push((input.as_fd(), INPUT));
     }
-    let pid = thread::scope(|scope| {
+    let (pid, sandbox) = thread::scope(|scope| {
         let inner = thread::Builder::new().name("streambro-spawn".to_owned());
         let inner =
             inner.spawn_scoped(scope, || spawn(launch, &words, &places)).map_err(LaunchError::thread)?;
@@ -111,7 +114,7 @@ fn bear(launch: &Launch) -> Result<Born, LaunchError> {
     if child.ended.is_none() {
         tied.map_err(LaunchError::host)?;
     }
-    Ok(Born { child, media, words: said, progress, run: words.run, oom_kills })
+    Ok(Born { child, media, words: said, progress, run: words.run, sandbox, oom_kills })
 }
 
 /// Takes hold of a child that has just been spawned, and sets its limits.
@@ -185,7 +188,7 @@ impl Text {
 }
 
 /// Becomes what the child shall inherit, and spawns it. The thread must end after this.
-fn spawn(launch: &Launch, text: &Text, places: &Places<'_>) -> Result<Pid, LaunchError> {
+fn spawn(launch: &Launch, text: &Text, places: &Places<'_>) -> Result<(Pid, SandboxLevel), LaunchError> {
     // Of this thread alone, and so of every thread that the child will have.
     #[cfg(target_os = "linux")]
     if rustix::process::getpriority_process(None).is_ok_and(|host| host < launch.nice) {
@@ -193,6 +196,8 @@ fn spawn(launch: &Launch, text: &Text, places: &Places<'_>) -> Result<Pid, Launc
     }
     let keep: Vec<_> = places.iter().map(|(fd, _)| fd.as_raw_fd()).collect();
     sys::child::keep_only(&keep);
+    let sandbox = launch.sandbox.apply(&launch.program, launch.input.as_deref());
+    let sandbox = sandbox.map_err(LaunchError::Sandbox)?;
     let failed = |error: rustix::io::Errno| LaunchError::host(error.into());
     let unready = |error: nix::errno::Errno| LaunchError::host(error.into());
     let mut actions = PosixSpawnFileActions::init().map_err(unready)?;
@@ -215,7 +220,8 @@ fn spawn(launch: &Launch, text: &Text, places: &Places<'_>) -> Result<Pid, Launc
     loop {
         match posix_spawn(text.program.as_c_str(), &actions, &attributes, &text.args, &text.environment) {
             Ok(pid) => {
-                return Pid::from_raw(pid.as_raw()).ok_or_else(|| failed(rustix::io::Errno::SRCH));
+                let pid = Pid::from_raw(pid.as_raw()).ok_or_else(|| failed(rustix::io::Errno::SRCH))?;
+                return Ok((pid, sandbox));
             }
             Err(nix::errno::Errno::ETXTBSY) if tries < BUSY_TRIES => {
                 tries += 1;

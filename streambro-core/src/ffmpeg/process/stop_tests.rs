@@ -2,7 +2,7 @@ use std::{fs, time::Instant};
 
 use rustix::process::{Pid, kill_process};
 
-use super::{tests::*, *};
+use super::{super::sandbox::Sandbox, tests::*, *};
 
 /// What the bars allow on top of the grace.
 const SECOND: Duration = Duration::from_secs(1);
@@ -65,7 +65,10 @@ async fn an_ffmpeg_that_hangs_in_an_open_is_killed_when_the_grace_is_over() {
     let fifo = folder.path().join("fifo");
     nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
     let args = ["-nostdin", "-v", "error", "-i", fifo.to_str().unwrap(), "-f", "flv", "pipe:1"];
-    let mut process = Process::spawn(Launch::new("/usr/bin/ffmpeg", args)).await.unwrap();
+    // The sandbox would not let it open that at all.
+    let sandbox = SandboxPlan { sandbox: Sandbox::Off, ..SandboxPlan::default() };
+    let launch = Launch { sandbox, ..Launch::new("/usr/bin/ffmpeg", args) };
+    let mut process = Process::spawn(launch).await.unwrap();
     until("in open", || {
         fs::read_to_string(format!("/proc/{}/wchan", process.pid()))
             .is_ok_and(|at| at.contains("wait_for_partner"))
