@@ -213,6 +213,8 @@ impl Process {
     }
 
     /// Reads what it writes to its standard output; 0 is the end. One task at a time.
+    ///
+    /// What has left its group may keep the pipe open beyond its end: `wait` tells of that.
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<io::Result<usize>> {
         poll_media(&self.media, cx, buf)
     }

@@ -119,3 +119,37 @@ pub(crate) fn landlock_version() -> u32 {
 pub(crate) fn landlock_version() -> u32 {
     0
 }
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::{fs::File, os::fd::AsRawFd, thread};
+
+    use super::*;
+
+    /// Which of them are open in the calling thread.
+    fn open(candidates: &[File]) -> Vec<bool> {
+        let open = |fd: RawFd| std::fs::symlink_metadata(format!("/proc/thread-self/fd/{fd}")).is_ok();
+        candidates.iter().map(|file| open(file.as_raw_fd())).collect()
+    }
+
+    #[test]
+    fn a_thread_keeps_what_it_names_and_the_others_keep_all() {
+        type Way = fn(&[RawFd]) -> bool;
+        let ways: [Way; 2] = [keep_only, |keep| has_own_table() && close_listed(keep)];
+        for way in ways {
+            let files: Vec<_> = (0..4).map(|_| File::open("/dev/null").unwrap()).collect();
+            let kept = thread::scope(|scope| {
+                let thread = scope.spawn(|| {
+                    // Out of order, one of them twice.
+                    let keep = [&files[2], &files[0], &files[2]].map(AsRawFd::as_raw_fd);
+                    assert!(way(&keep));
+                    open(&files)
+                });
+                thread.join().unwrap()
+            });
+            assert_eq!(kept, [true, false, true, false]);
+            assert_eq!(open(&files), [true; 4]);
+        }
+    }
+}

@@ -1,10 +1,6 @@
 //! A child and its group: how it is told to end, and how its end is learnt.
 
-use std::{
-    io,
-    os::fd::{AsFd, OwnedFd},
-    sync::Arc,
-};
+use std::{io, os::fd::OwnedFd, sync::Arc};
 
 use rustix::{
     io::Errno,
@@ -104,7 +100,7 @@ pub(super) fn ask(
     let options = options | WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
     #[cfg(target_os = "linux")]
     if let Some(handle) = handle {
-        match waitid(WaitId::PidFd(handle.as_fd()), options) {
+        match waitid(WaitId::PidFd(std::os::fd::AsFd::as_fd(handle)), options) {
             // Linux 5.3 has the handle and not yet the question.
             Err(Errno::INVAL) => {}
             answer => return answer,

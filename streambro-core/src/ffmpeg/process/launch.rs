@@ -13,7 +13,6 @@ use std::{
         fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd},
         unix::ffi::OsStrExt,
     },
-    sync::Arc,
     thread,
     time::Duration,
 };
@@ -24,7 +23,7 @@ use nix::{
 };
 use rustix::{
     io::{fcntl_dupfd_cloexec, ioctl_fionbio},
-    process::{Pid, Resource, Rlimit},
+    process::Pid,
 };
 use tokio::sync::oneshot;
 
@@ -98,16 +97,15 @@ fn bear(launch: &Launch) -> Result<Born, LaunchError> {
     if let Some(input) = &launch.input {
         places.push((input.as_fd(), INPUT));
     }
-    let (pid, sandbox) = thread::scope(|scope| {
+    let Spawned { pid, tied, sandbox } = thread::scope(|scope| {
         let inner = thread::Builder::new().name("streambro-spawn".to_owned());
-        let inner =
-            inner.spawn_scoped(scope, || spawn(launch, &words, &places)).map_err(LaunchError::thread)?;
+        let inner = inner
+            .spawn_scoped(scope, || spawn(launch, &words, &places, &lifeline_end))
+            .map_err(LaunchError::thread)?;
         inner
             .join()
             .unwrap_or_else(|_| Err(LaunchError::host(io::Error::other("the thread that spawns panicked"))))
     })?;
-    // First of all: from here on it ends with the host.
-    let tied = sys::child::tie(&lifeline_end, pid.as_raw_nonzero().get());
     // A host that is short of descriptors has some again.
     drop((nothing, media_end, said_end, progress_end, lifeline_end));
     let child = settle(launch, pid, lifeline);
@@ -120,7 +118,8 @@ fn bear(launch: &Launch) -> Result<Born, LaunchError> {
 /// Takes hold of a child that has just been spawned, and sets its limits.
 fn settle(launch: &Launch, pid: Pid, lifeline: OwnedFd) -> Child {
     #[cfg(target_os = "linux")]
-    let handle = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).map(Arc::new).ok();
+    let handle =
+        rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::empty()).map(std::sync::Arc::new).ok();
     #[cfg(not(target_os = "linux"))]
     let handle = None;
     let host = std::process::id();
@@ -143,11 +142,13 @@ fn settle(launch: &Launch, pid: Pid, lifeline: OwnedFd) -> Child {
 /// Sets what is set from outside. None of it is worth losing the child for.
 #[cfg(target_os = "linux")]
 fn limit(launch: &Launch, pid: Pid) {
+    use rustix::process::{Resource, Rlimit};
+
     let score = format!("/proc/{}/oom_score_adj", pid.as_raw_nonzero());
     let _ = std::fs::write(score, launch.oom_score_adj.to_string());
     // A core of an encoder is hundreds of megabytes of somebody's film.
-    let _ =
-        rustix::process::prlimit(Some(pid), Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    let _ = rustix::process::prlimit(Some(pid), Resource::Core, none);
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -187,8 +188,21 @@ impl Text {
     }
 }
 
+/// What the inner thread brings back.
+struct Spawned {
+    pid: Pid,
+    /// Whether it ends with the host.
+    tied: io::Result<()>,
+    sandbox: SandboxLevel,
+}
+
 /// Becomes what the child shall inherit, and spawns it. The thread must end after this.
-fn spawn(launch: &Launch, text: &Text, places: &Places<'_>) -> Result<(Pid, SandboxLevel), LaunchError> {
+fn spawn(
+    launch: &Launch,
+    text: &Text,
+    places: &Places<'_>,
+    lifeline: &OwnedFd,
+) -> Result<Spawned, LaunchError> {
     // Of this thread alone, and so of every thread that the child will have.
     #[cfg(target_os = "linux")]
     if rustix::process::getpriority_process(None).is_ok_and(|host| host < launch.nice) {
@@ -221,7 +235,9 @@ fn spawn(launch: &Launch, text: &Text, places: &Places<'_>) -> Result<(Pid, Sand
         match posix_spawn(text.program.as_c_str(), &actions, &attributes, &text.args, &text.environment) {
             Ok(pid) => {
                 let pid = Pid::from_raw(pid.as_raw()).ok_or_else(|| failed(rustix::io::Errno::SRCH))?;
-                return Ok((pid, sandbox));
+                // At once: from here on it ends with the host.
+                let tied = sys::child::tie(lifeline, pid.as_raw_nonzero().get());
+                return Ok(Spawned { pid, tied, sandbox });
             }
             Err(nix::errno::Errno::ETXTBSY) if tries < BUSY_TRIES => {
                 tries += 1;
