@@ -52,6 +52,17 @@ async fn a_host_with_children() {
     pending::<()>().await;
 }
 
+/// What this test would leave behind if what it shows were not so.
+struct Ends(Vec<u32>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        for pid in self.0.iter().filter(|pid| !is_gone(**pid)) {
+            let _ = kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL);
+        }
+    }
+}
+
 #[tokio::test]
 async fn no_child_outlives_a_killed_host() {
     // SIGIO, SIGCHLD and SIGPIPE: nothing may hang on how a host takes them.
@@ -62,6 +73,7 @@ async fn no_child_outlives_a_killed_host() {
         until("children", || place.exists()).await;
         let pids = fs::read_to_string(&place).unwrap();
         let pids: Vec<u32> = pids.lines().map(|pid| pid.parse().unwrap()).collect();
+        let _ends = Ends(pids.clone());
         assert_eq!(pids.len(), 7);
         assert!(pids.iter().all(|pid| !is_gone(*pid)), "{pids:?}");
         host.kill().unwrap();
@@ -69,6 +81,7 @@ async fn no_child_outlives_a_killed_host() {
         host.wait().unwrap();
         until("all gone", || pids.iter().all(|pid| is_gone(*pid))).await;
         assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+        eprintln!("gone in {:?}", begun.elapsed());
     }
 }
 

@@ -225,3 +225,12 @@ async fn what_cannot_be_executed_is_told_apart_and_soon() {
         }
     }
 }
+
+#[test]
+fn what_the_host_lacks_is_not_laid_on_the_program() {
+    let launch = Launch::new("/bin/true", [""; 0]);
+    for errno in [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE] {
+        let error = LaunchError::program(&launch, io::Error::from_raw_os_error(errno));
+        assert!(matches!(error, LaunchError::Host { remedy: Some(_), .. }), "{error}");
+    }
+}
