@@ -67,7 +67,7 @@ pub mod rtmp;
 
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, EventFilter, EventKind, Subscription};
-pub use ffmpeg::{Availability, EncoderReport, Sandbox, SandboxLevel, command};
+pub use ffmpeg::{Availability, EncoderReport, Sandbox, command};
 pub use journal::{LogLevel, LogLine, RunRecord};
 pub use limits::{Admission, Limit, LimitUse};
 pub use manager::{

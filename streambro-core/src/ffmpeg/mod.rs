@@ -17,6 +17,6 @@ pub use encoders::{Availability, EncoderReport};
 pub(crate) use encoders::{Encoders, chain};
 pub(crate) use process::{Environment, Exit, Launch, LaunchError, Process};
 pub(crate) use progress::Progress;
-pub(crate) use sandbox::SandboxPlan;
-pub use sandbox::{Sandbox, SandboxLevel};
+pub use sandbox::Sandbox;
+pub(crate) use sandbox::{Lacking, SandboxPlan};
 pub(crate) use words::Words;

@@ -31,10 +31,10 @@ use self::child::Child;
 pub(crate) use self::environment::Environment;
 use super::{
     progress::Progress,
-    sandbox::{Lacking, SandboxLevel, SandboxPlan},
+    sandbox::{Lacking, SandboxPlan},
     words::Words,
 };
-use crate::sys;
+use crate::{status::SandboxLevel, sys};
 
 /// From the first SIGTERM to the second: only from that one on does ffmpeg leave a call that hangs (fftools, measured
 /// in reliability.md 0).

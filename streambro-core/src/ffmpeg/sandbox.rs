@@ -13,7 +13,7 @@ use std::{
 
 use serde::Serialize;
 
-use crate::sys;
+use crate::{status::SandboxLevel, sys};
 
 /// How much of the sandbox around ffmpeg must hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
@@ -28,20 +28,6 @@ pub enum Sandbox {
     /// No new privileges, and no files but its own: where the kernel cannot do that (Landlock, Linux 5.13), nothing is
     /// started. The network is denied as well from Linux 6.7 on.
     Required,
-}
-
-/// What really holds around an ffmpeg.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
-#[non_exhaustive]
-pub struct SandboxLevel {
-    /// No program that it starts gets more rights than it has.
-    pub no_new_privs: bool,
-    /// It reads its input and what a program needs to start, and writes to no file.
-    pub files: bool,
-    /// It neither makes nor takes TCP connections.
-    pub tcp: bool,
-    /// The version of the kernel's Landlock; 0 where there is none.
-    pub landlock: u32,
 }
 
 /// The sandbox of one launch.

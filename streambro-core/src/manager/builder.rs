@@ -215,6 +215,13 @@ impl Builder {
         self
     }
 
+    /// Lets ffmpeg read and execute what is below this directory as well: for one that keeps its libraries in a place of its
+    /// own.
+    pub fn ffmpeg_libraries(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.workshop.libraries.push(dir.into());
+        self
+    }
+
     /// Takes [raw options](crate::Encode::raw) of ffmpeg from specs. Only for hosts whose users are trusted: what they can
     /// make ffmpeg do is held by its sandbox alone. Default: refused.
     pub fn allow_raw_options(mut self) -> Self {

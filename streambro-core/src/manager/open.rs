@@ -98,7 +98,8 @@ impl StreamManager {
         let wanted = !examined.is_native() || *video != Video::Copy;
         let foreign = match &tools {
             Ok(Tools { ffprobe: Some(ffprobe), .. }) if wanted => {
-                Some(measure(ffprobe, &examined.gated, &name, patience).await?)
+                let sandbox = self.0.workshop.sandbox(None)?;
+                Some(measure(ffprobe, &examined.gated, sandbox, &name, patience).await?)
             }
             Ok(Tools { ffprobe: None, .. }) if wanted => {
                 let detail = "there is no ffprobe beside ffmpeg; it comes with it: install the whole package";
@@ -160,7 +161,7 @@ impl StreamManager {
         Ok(Production {
             ffmpeg: tools.ffmpeg.clone(),
             source: PassSource { file: Arc::clone(&gated.file), len: gated.len, length_ms },
-            sandbox: workshop.sandbox(encode),
+            sandbox: workshop.sandbox(encode)?,
             ways,
             keep,
             work,

@@ -7,7 +7,8 @@ use tokio::sync::oneshot;
 use crate::{
     error::{Error, ErrorKind, Result},
     ffmpeg::{
-        Availability, Codec, Decoder, EncoderReport, Encoders, Job, Sandbox, SandboxPlan, Shape, chain,
+        Availability, Codec, Decoder, EncoderReport, Encoders, Job, Lacking, Sandbox, SandboxPlan, Shape,
+        chain,
         tools::{Lack, Toolbox, Tools},
     },
     media::format::Format,
@@ -26,6 +27,8 @@ pub(super) struct Settings {
     /// Where renditions are kept, and how many bytes of them.
     pub(super) renditions: Option<(PathBuf, u64)>,
     pub(super) sandbox: Sandbox,
+    /// Where an ffmpeg keeps its libraries, if in a place of its own.
+    pub(super) libraries: Vec<PathBuf>,
     /// Whether raw options are taken.
     pub(super) raw: bool,
 }
@@ -52,9 +55,16 @@ impl Workshop {
     }
 
     /// What ffmpeg may touch.
-    pub(super) fn sandbox(&self, encode: Option<&Encode>) -> SandboxPlan {
+    ///
+    /// # Errors
+    /// `Host` when the system cannot hold what is required.
+    pub(super) fn sandbox(&self, encode: Option<&Encode>) -> Result<SandboxPlan> {
         let devices = encode.is_some_and(|encode| encode.encoder != Encoder::X264);
-        SandboxPlan { sandbox: self.settings.sandbox, devices, ..SandboxPlan::default() }
+        let (sandbox, read) = (self.settings.sandbox, self.settings.libraries.clone());
+        let plan = SandboxPlan { sandbox, devices, read, ..SandboxPlan::default() };
+        let lacking = |lacking: Lacking| Error::new(ErrorKind::Host, "sandbox", lacking.0);
+        plan.kernel.promises(sandbox).map_err(lacking)?;
+        Ok(plan)
     }
 
     /// Refuses raw options where nobody has allowed them.

@@ -14,7 +14,7 @@ pub(crate) use disk::Disks;
 pub(crate) use feed::{Batch, Feed, FeedMark, Fill};
 pub(crate) use film::{Film, Prepared, Reel};
 pub(crate) use keeper::{Keep, Keeper};
-pub(crate) use pass::{Figures, PassEnd, PassFault, PassFigures, PassNews, PassSource};
+pub(crate) use pass::{Child, PassEnd, PassFault, PassFigures, PassNews, PassSource};
 pub(crate) use production::{Production, Way};
 pub(crate) use reader::{Piece, Reader};
 pub(crate) use tape::Tape;

@@ -16,7 +16,7 @@ use crate::{
     ffmpeg::{Death, DeathKind, Evidence, Exit, Launch, LaunchError, Process, Progress, classify, unborn},
     media::error::MediaError,
     spec::Times,
-    status::Reason,
+    status::{Reason, SandboxLevel},
 };
 
 /// What is read from the pipe at once: what a pipe holds.
@@ -93,14 +93,24 @@ pub(crate) struct PassFigures(Mutex<Figures>);
 /// The same at one moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Figures {
-    /// The process, while there is one, and when it started in ticks since the machine did.
-    pub(crate) process: Option<(u32, u64)>,
+    /// The process, while there is one.
+    pub(crate) process: Option<Child>,
     /// Runs that were started.
     pub(crate) runs: u64,
     /// What it says of its progress.
     pub(crate) progress: Progress,
     /// How far it is in the film, in milliseconds.
     pub(crate) reached_ms: u64,
+}
+
+/// A running ffmpeg.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Child {
+    pub(crate) pid: u32,
+    /// When it started, in ticks since the machine did: with the pid, what no other process has.
+    pub(crate) started: u64,
+    /// What holds around it.
+    pub(crate) sandbox: SandboxLevel,
 }
 
 /// What a run tells while it goes on.
@@ -150,7 +160,8 @@ impl Pass {
         };
         {
             let mut figures = self.figures.lock();
-            figures.process = Some((process.pid(), process.started()));
+            let (pid, started, sandbox) = (process.pid(), process.started(), process.sandbox());
+            figures.process = Some(Child { pid, started, sandbox });
             figures.runs += 1;
         }
         let end = self.follow(&mut process, stop, &mut news).await;
@@ -276,7 +287,8 @@ impl Pass {
         }
         let words = process.words().last();
         let bytes = u64::from(made);
-        let death = classify(&Evidence { exit, words: &words, bytes, asked: false, oom_kills: 0 });
+        let death =
+            classify(&Evidence { exit, words: &words, bytes, asked: false, oom_kills: process.oom_kills() });
         self.died(recorder, death)
     }
 

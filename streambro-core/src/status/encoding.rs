@@ -18,6 +18,8 @@ pub struct Encoding {
     pub device_decodes: bool,
     /// The process, while ffmpeg runs.
     pub pid: Option<u32>,
+    /// What holds around it, while it runs.
+    pub sandbox: Option<SandboxLevel>,
     /// Runs of ffmpeg since the start.
     pub runs: u64,
     /// How far it is in the film, in milliseconds.
@@ -43,4 +45,18 @@ pub enum EncodingState {
     Kept,
     /// Everything has been made, or the stream has ended.
     Over,
+}
+
+/// What really holds around an ffmpeg.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub struct SandboxLevel {
+    /// No program that it starts gets more rights than it has.
+    pub no_new_privs: bool,
+    /// It reads its input and what a program needs to start, and writes to no file.
+    pub files: bool,
+    /// It neither makes nor takes TCP connections.
+    pub tcp: bool,
+    /// The version of the kernel's Landlock; 0 where there is none.
+    pub landlock: u32,
 }

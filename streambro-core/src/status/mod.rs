@@ -8,7 +8,7 @@ mod usage;
 
 use serde::Serialize;
 
-pub use encoding::{Encoding, EncodingState};
+pub use encoding::{Encoding, EncodingState, SandboxLevel};
 pub use lateness::Lateness;
 pub(crate) use lateness::LatenessCounter;
 pub use reason::Reason;

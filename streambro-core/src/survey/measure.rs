@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::shelf::Gated;
 use crate::{
     error::{Error, ErrorKind, Result},
-    ffmpeg::{Exit, Launch, LaunchError, Process},
+    ffmpeg::{Exit, Launch, LaunchError, Process, SandboxPlan},
     media::foreign::{self, Foreign, MAX_JSON},
 };
 
@@ -19,11 +19,13 @@ use crate::{
 pub(crate) async fn measure(
     ffprobe: &Path,
     gated: &Gated,
+    sandbox: SandboxPlan,
     name: &str,
     patience: Duration,
 ) -> Result<Foreign> {
     let mut launch = Launch::new(ffprobe, foreign::arguments(gated.format));
     launch.input = Some(Arc::clone(&gated.file));
+    launch.sandbox = sandbox;
     let late = |_| {
         let detail = format!("ffprobe did not understand the file within {} s", patience.as_secs());
         Error::new(ErrorKind::TimedOut, name, detail)

@@ -28,12 +28,11 @@ use rustix::{
 use tokio::sync::oneshot;
 
 use super::{
-    super::sandbox::SandboxLevel,
     Launch, LaunchError,
     child::{Child, facts, oom_kills},
     environment::mark,
 };
-use crate::sys;
+use crate::{status::SandboxLevel, sys};
 
 /// Where the child finds its input, its lifeline and the way to tell its progress.
 const INPUT: i32 = 3;
