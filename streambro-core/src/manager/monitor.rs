@@ -121,6 +121,7 @@ impl Monitor {
             bus.announce(alert(change));
         }
         for ((run, usage), moved) in runs.iter().zip(usages).zip(moved) {
+            let usage = with_child(run, usage, moved);
             run.gauge.show(usage);
             // While a stream connects anew nothing is known of its share: an alert neither begins nor ends.
             if moved.bytes > 0 {
@@ -148,6 +149,19 @@ impl Monitor {
     fn last(&self) -> MutexGuard<'_, Last> {
         // Plain figures: whole at every instant.
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Adds what the stream's ffmpeg has used, where there is one: that is measured, and most of it.
+fn with_child(run: &Run, usage: Usage, moved: Moved) -> Usage {
+    let Some(child) = run.child() else { return usage };
+    let Some(sample) = ProcessSample::whole(&Root::default(), child.pid) else { return usage };
+    let used = Duration::from_millis(run.gauge.advance_child((child.pid, child.started), sample.cpu_ms));
+    Usage {
+        cpu_percent: usage.cpu_percent + meter::percent(used, moved.over),
+        memory_bytes: usage.memory_bytes.saturating_add(sample.memory_bytes()),
+        estimated: false,
+        ..usage
     }
 }
 

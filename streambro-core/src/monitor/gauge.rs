@@ -16,6 +16,8 @@ struct Reading {
     bytes: u64,
     at: Instant,
     usage: Option<Usage>,
+    /// The child that was there at the last sample, by pid and start, and the processor time that it had used.
+    child: Option<((u32, u64), u64)>,
     cpu: Alarm,
     memory: Alarm,
 }
@@ -39,6 +41,7 @@ impl Default for Gauge {
             bytes: 0,
             at: Instant::now(),
             usage: None,
+            child: None,
             cpu: Alarm::default(),
             memory: Alarm::default(),
         }))
@@ -60,6 +63,14 @@ impl Gauge {
         };
         (reading.bytes, reading.at) = (bytes, now);
         moved
+    }
+
+    /// What the run's child, by pid and start, has used since the last sample, in milliseconds of processor time; `used` is
+    /// its sum so far. One that is new has used all of it since.
+    pub(crate) fn advance_child(&self, child: (u32, u64), used: u64) -> u64 {
+        let before = self.reading().child.replace((child, used));
+        let before = before.filter(|(known, _)| *known == child).map_or(0, |(_, used)| used);
+        used.saturating_sub(before)
     }
 
     /// Shows what was used.
@@ -85,5 +96,20 @@ impl Gauge {
     fn reading(&self) -> MutexGuard<'_, Reading> {
         // Plain figures: whole at every instant.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_child_counts_from_the_last_sample_and_another_from_its_start() {
+        let gauge = Gauge::default();
+        assert_eq!(gauge.advance_child((7, 1), 300), 300);
+        assert_eq!(gauge.advance_child((7, 1), 450), 150);
+        // The same number, another process.
+        assert_eq!(gauge.advance_child((7, 2), 40), 40);
+        assert_eq!(gauge.advance_child((8, 3), 5), 5);
     }
 }

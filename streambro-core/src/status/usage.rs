@@ -14,7 +14,8 @@ pub struct Usage {
     pub bits_per_second: u64,
     /// Whether processor time and memory are estimates. A natively copied stream shares this process with the others
     /// and with the host's own work: its part is its share by bytes of what the process used, and of the memory that it
-    /// has taken since the manager was built. A host that works hard itself makes it look larger than it is.
+    /// has taken since the manager was built. A host that works hard itself makes it look larger than it is. A stream's
+    /// ffmpeg is measured, and added.
     pub estimated: bool,
     /// When it was measured, in milliseconds since 1970.
     pub sampled_unix_ms: u64,

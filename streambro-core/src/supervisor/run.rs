@@ -24,7 +24,7 @@ use crate::{
     monitor::Gauge,
     publish::{Dialer, Gate},
     session::{LegCounters, Playhead},
-    source::Disks,
+    source::{Child, Disks},
     spec::{StreamId, StreamSpec, Times},
     status::{LegPhase, LegStatus, Phase, Reason, StreamStatus},
 };
@@ -144,6 +144,11 @@ impl Run {
     /// Bytes handed to all sockets so far.
     pub(crate) fn bytes(&self) -> u64 {
         self.counters.iter().map(|counters| counters.bytes.load(Relaxed)).sum()
+    }
+
+    /// Its ffmpeg, while one runs.
+    pub(crate) fn child(&self) -> Option<Child> {
+        self.studio.get().and_then(|studio| studio.child())
     }
 
     /// Where it is, to look at or to wait for.

@@ -18,7 +18,7 @@ use super::Run;
 use crate::{
     event::{Bus, EventKind},
     journal::{Entry, LogLevel, What},
-    source::{Film, Keeper, PassEnd, PassFigures, PassNews, Production, Tape},
+    source::{Child, Film, Keeper, PassEnd, PassFigures, PassNews, Production, Tape},
     spec::{StreamSpec, Times},
     status::{Encoding, EncodingState},
     supervisor::passes::{PassPlan, Passes},
@@ -63,6 +63,11 @@ impl Studio {
     /// Waits until a run has brought something that a receiver can begin with. For one reader. Cancel safe.
     pub(super) async fn flows(&self) {
         self.flows.notified().await;
+    }
+
+    /// The running ffmpeg.
+    pub(super) fn child(&self) -> Option<Child> {
+        self.figures.read().process
     }
 
     /// What is known of it now.
