@@ -79,7 +79,7 @@ kinds! {
     SourceUnsupported = 112, "source_unsupported";
     /// There is no ffmpeg, or none of the encoders that were asked for works here.
     EncoderUnavailable = 113, "encoder_unavailable";
-    /// ffmpeg could not make what it was asked for.
+    /// What ffmpeg was asked for it could not make.
     EncoderFailed = 114, "encoder_failed";
     /// A limit of the manager is reached.
     LimitReached = 200, "limit_reached";

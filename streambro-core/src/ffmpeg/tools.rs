@@ -267,7 +267,7 @@ mod tests {
         assert!(matches!(look(&other), Lack::Mute(_, why) if why.contains("as ffmpeg does")));
         assert!(matches!(look(&fails), Lack::Mute(_, why) if why.contains("3")));
         let error = Error::from(look(&missing));
-        assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::Host, "ffmpeg"));
+        assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::EncoderUnavailable, "ffmpeg"));
         assert!(
             error.detail.contains("missing") && error.detail.contains("apt-get install ffmpeg"),
             "{error}"

@@ -130,7 +130,7 @@ reasons! {
     SourceInvalid = "source_invalid",
         "Make the file anew, for instance with `ffmpeg -i in.mp4 -c copy out.mp4`, and start the stream again: it has \
          ended.";
-    /// ffmpeg died, stood still or ended too early.
+    /// Its ffmpeg died, stood still or ended too early.
     EncoderFailed = "encoder_failed",
         "Read the detail and the stream's log, which has ffmpeg's last words. It is started again with growing delays, \
          where it was in the film; meanwhile the picture stands still. A stream that never had a picture ends.";
@@ -138,7 +138,7 @@ reasons! {
     EncoderUnavailable = "encoder_unavailable",
         "Do what the detail says: install ffmpeg, or choose another encoder; `StreamManager::encoders` lists what works \
          here. Then start the stream again.";
-    /// ffmpeg makes less than a second of media in a second: the picture stands still now and then.
+    /// Its ffmpeg makes less than a second of media in a second: the picture stands still now and then.
     EncoderSlow = "encoder_slow",
         "Choose a faster preset, a smaller picture, a lower frame rate or a hardware encoder, or stop other streams.";
     /// The destination failed as often as the stream's `Retry` allows.

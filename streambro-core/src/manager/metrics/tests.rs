@@ -22,6 +22,7 @@ fn stream(id: &str, user: Option<&str>) -> StreamStatus {
         bytes: 18_446_744_073,
         started_unix_ms: 0,
         usage: Some(Usage::new(4.5, 12_000, 4_200_000, 0)),
+        encoding: None,
         legs: vec![],
     }
 }
