@@ -6,9 +6,10 @@ use super::{stream::Stream, verbs::StreamManager};
 use crate::{
     error::Result,
     event::{EventFilter, Subscription},
+    ffmpeg::EncoderReport,
     journal::{LogLine, RunRecord},
-    plan::Explanation,
-    spec::StreamSpec,
+    plan::{Analysis, Explanation},
+    spec::{Destination, Platform, Source, StreamSpec},
     status::{Phase, StreamStatus},
 };
 
@@ -77,6 +78,30 @@ impl UserScope {
     /// As [`StreamManager::explain`].
     pub async fn explain(&self, spec: &StreamSpec) -> Result<Explanation> {
         self.manager.explain_for(self.caller(), &spec.clone().user(&*self.user)).await
+    }
+
+    /// Says how a source would be sent to a destination, as [`StreamManager::analyze`].
+    ///
+    /// # Errors
+    /// As [`StreamManager::analyze`].
+    pub async fn analyze(&self, source: &Source, destination: &Destination) -> Result<Analysis> {
+        self.manager.analyze(source, destination).await
+    }
+
+    /// The same for a platform, whatever the destination is.
+    ///
+    /// # Errors
+    /// As [`StreamManager::analyze_for`].
+    pub async fn analyze_for(&self, source: &Source, platform: &Platform) -> Result<Analysis> {
+        self.manager.analyze_for(source, platform).await
+    }
+
+    /// Says which encoders work here, and why the others do not, as [`StreamManager::encoders`].
+    ///
+    /// # Errors
+    /// As [`StreamManager::encoders`].
+    pub async fn encoders(&self) -> Result<Vec<EncoderReport>> {
+        self.manager.encoders().await
     }
 
     /// Wants a stream to end. Idempotent; does not wait: see [`Stream::ended`].

@@ -1,12 +1,42 @@
 //! What a user may see and do, and what not.
 
+use std::collections::BTreeSet;
+
 use tokio::time::timeout;
 
 use super::tests::{BOUND, ends, narrow, reach, runs, spec};
-use crate::{ErrorKind, Phase, Reason, Result, StreamManager, UserScope, Verdict};
+use crate::{ErrorKind, Phase, Platform, Reason, Result, StreamManager, StreamSpec, UserScope, Verdict};
 
 /// Every call of a user that names a stream which is there already.
 const CALLS: [&str; 6] = ["replace", "stop", "stream", "status", "logs", "wait_for"];
+
+/// Every call of a user that names none.
+const OTHERS: [&str; 10] = [
+    "user",
+    "start",
+    "explain",
+    "analyze",
+    "analyze_for",
+    "encoders",
+    "list",
+    "history",
+    "subscribe",
+    "clear_all",
+];
+
+/// Every call of a host that a user has not, and why.
+const HOSTS_ALONE: [(&str, &str); 10] = [
+    ("builder", "makes a manager"),
+    ("as_user", "chooses the user"),
+    ("subscribe_to", "its filter may name another user"),
+    ("shutdown", "ends everybody's streams"),
+    ("capacity", "how much fits is the machine's owner's to know"),
+    ("usage", "of the whole process"),
+    ("doctor", "of the machine"),
+    ("audit", "of all streams"),
+    ("open_metrics", "of all streams"),
+    ("leak_place", "for tests"),
+];
 
 async fn call(scope: &UserScope, call: &str, id: &str) -> Result<()> {
     match call {
@@ -20,21 +50,40 @@ async fn call(scope: &UserScope, call: &str, id: &str) -> Result<()> {
     }
 }
 
+/// The names of the public calls in the blocks that begin with `of` in these sources.
+fn calls(of: &str, sources: &[&'static str]) -> BTreeSet<&'static str> {
+    let blocks = sources.iter().flat_map(|source| source.split(of).skip(1));
+    let lines = blocks.flat_map(|block| block.split("\n}").next().unwrap_or_default().lines());
+    lines
+        .filter_map(|line| line.trim().strip_prefix("pub ")?.trim_start_matches("async ").strip_prefix("fn "))
+        .filter_map(|line| line.split(['(', '<']).next())
+        .collect()
+}
+
 #[test]
 fn every_call_of_a_user_is_tested() {
-    let source = include_str!("user.rs").split("impl UserScope").nth(1).unwrap();
-    let mut names: Vec<_> = source
-        .lines()
-        .filter_map(|line| line.trim().strip_prefix("pub ")?.trim_start_matches("async ").strip_prefix("fn "))
-        .filter_map(|line| line.split('(').next())
-        .collect();
-    let mut tested: Vec<_> = CALLS
-        .into_iter()
-        .chain(["user", "start", "explain", "list", "history", "subscribe", "clear_all"])
-        .collect();
-    names.sort_unstable();
-    tested.sort_unstable();
-    assert_eq!(names, tested);
+    let tested: BTreeSet<_> = CALLS.into_iter().chain(OTHERS).collect();
+    assert_eq!(calls("\nimpl UserScope", &[include_str!("user.rs")]), tested);
+}
+
+#[test]
+fn every_call_of_a_host_is_a_users_too_or_there_is_a_reason() {
+    let sources = [
+        include_str!("audit.rs"),
+        include_str!("clear.rs"),
+        include_str!("doctor.rs"),
+        include_str!("metrics.rs"),
+        include_str!("monitor.rs"),
+        include_str!("outlook.rs"),
+        include_str!("verbs.rs"),
+    ];
+    let hosts = calls("\nimpl StreamManager", &sources);
+    let named: BTreeSet<_> =
+        CALLS.into_iter().chain(OTHERS).chain(HOSTS_ALONE.map(|(call, _)| call)).collect();
+    let unnamed: Vec<_> = hosts.difference(&named).collect();
+    assert!(unnamed.is_empty(), "add to `UserScope`, or say why not: {unnamed:?}");
+    let gone: Vec<_> = HOSTS_ALONE.iter().filter(|(call, _)| !hosts.contains(call)).collect();
+    assert!(gone.is_empty(), "no manager has these: {gone:?}");
 }
 
 #[tokio::test]
@@ -86,6 +135,13 @@ async fn a_user_does_with_their_own_what_the_host_does_with_all() {
     let manager = StreamManager::builder().build().await.unwrap();
     let alice = manager.as_user("alice");
     assert!(alice.explain(&spec("tv")).await.unwrap().would_start());
+    let StreamSpec { source, destinations, .. } = spec("tv");
+    let (hers, hosts) =
+        (alice.analyze(&source, &destinations[0]).await, manager.analyze(&source, &destinations[0]).await);
+    assert_eq!(hers.unwrap(), hosts.unwrap());
+    let hers = alice.analyze_for(&source, &Platform::Twitch).await.unwrap();
+    assert_eq!(hers.platform, Some(Platform::Twitch));
+    assert_eq!(alice.encoders().await.unwrap(), manager.encoders().await.unwrap());
     // Whoever the spec names, it is hers.
     let mut events = alice.subscribe(64);
     let stream = alice.start(spec("tv").user("bob")).await.unwrap();
