@@ -60,6 +60,9 @@ mod survey;
 mod sys;
 
 // Not part of the public face: open to this workspace's tests and fuzzers.
+#[cfg(feature = "test-hooks")]
+#[doc(hidden)]
+pub mod fuzz;
 #[doc(hidden)]
 pub mod media;
 #[doc(hidden)]
@@ -93,7 +96,7 @@ pub use spec::{
 #[doc(hidden)]
 pub use spec::{IngestUrl, Times, UrlError};
 pub use status::{
-    Encoding, EncodingState, Lateness, LegPhase, LegStatus, Phase, Reason, Resource, Severity, StreamStatus,
-    Usage,
+    Encoding, EncodingState, Lateness, LegPhase, LegStatus, Phase, Reason, Resource, SandboxLevel, Severity,
+    StreamStatus, Usage,
 };
 pub use survey::{Probe, probe};

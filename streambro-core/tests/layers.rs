@@ -19,6 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["session"],
     &["supervisor"],
     &["manager"],
+    &["fuzz"],
 ];
 
 /// Decisions are pure: these may not even name what touches the world.

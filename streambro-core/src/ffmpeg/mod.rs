@@ -4,6 +4,8 @@ mod args;
 mod ask;
 mod death;
 mod encoders;
+#[cfg(feature = "test-hooks")]
+pub mod fuzz;
 mod process;
 mod progress;
 mod sandbox;

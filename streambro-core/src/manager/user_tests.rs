@@ -25,10 +25,11 @@ const OTHERS: [&str; 10] = [
 ];
 
 /// Every call of a host that a user has not, and why.
-const HOSTS_ALONE: [(&str, &str); 10] = [
+const HOSTS_ALONE: [(&str, &str); 11] = [
     ("builder", "makes a manager"),
     ("as_user", "chooses the user"),
     ("subscribe_to", "its filter may name another user"),
+    ("prepare", "no limit of a user's counts what it takes"),
     ("shutdown", "ends everybody's streams"),
     ("capacity", "how much fits is the machine's owner's to know"),
     ("usage", "of the whole process"),
@@ -75,6 +76,7 @@ fn every_call_of_a_host_is_a_users_too_or_there_is_a_reason() {
         include_str!("metrics.rs"),
         include_str!("monitor.rs"),
         include_str!("outlook.rs"),
+        include_str!("prepare.rs"),
         include_str!("verbs.rs"),
     ];
     let hosts = calls("\nimpl StreamManager", &sources);

@@ -3,6 +3,8 @@
 mod disk;
 mod feed;
 mod film;
+#[cfg(feature = "test-hooks")]
+pub mod fuzz;
 mod keeper;
 mod pass;
 mod production;

@@ -16,7 +16,11 @@ use rustix::{
     fs::inotify::{self, CreateFlags, ReadFlags, WatchFlags},
     io::Errno,
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    io::AsyncReadExt as _,
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
 
 /// Longer than a connection within this machine takes, shorter than patience.
 const BOUND: Duration = Duration::from_secs(10);
@@ -68,8 +72,8 @@ impl Trap {
         // Connections are accepted in their order: with ours, all before it have been.
         let before = self.told;
         let mut ours = TcpStream::connect(("127.0.0.1", self.port)).await.expect("somebody listens");
-        let closed = tokio::io::AsyncReadExt::read(&mut ours, &mut [0]);
-        let _ = tokio::time::timeout(BOUND, closed).await.expect("the listener closes it");
+        let mut byte = [0];
+        let _ = timeout(BOUND, ours.read(&mut byte)).await.expect("the listener closes it");
         self.told = self.connections.load(Ordering::SeqCst);
         (opened, self.told - before - 1)
     }

@@ -21,6 +21,7 @@ use super::desk::{BOUND, Book, live, to, until};
 use super::logs::Logs;
 
 /// A key like those of platforms that want a signature behind it, and all that may not be seen of it.
+#[derive(Clone)]
 pub(super) struct Canary {
     pub(super) key: String,
     parts: [String; 2],
@@ -34,7 +35,7 @@ impl Canary {
         Self { key: format!("{stem}?bw=1&auth={token}"), parts: [stem, token] }
     }
 
-    fn sings_in(&self, text: &str) -> bool {
+    pub(super) fn sings_in(&self, text: &str) -> bool {
         let visible: String = text.chars().filter(|c| !c.is_control() && *c != '\u{200b}').collect();
         self.parts.iter().any(|part| visible.contains(part.as_str()))
     }
@@ -54,30 +55,24 @@ impl Heard {
         self.text(place, format!("{value:#?}"));
     }
 
-    fn value(&mut self, place: &str, value: &(impl Debug + Serialize)) {
+    pub(super) fn value(&mut self, place: &str, value: &(impl Debug + Serialize)) {
         self.debug(place, value);
         self.text(place, serde_json::to_string(value).expect("it is serialisable"));
     }
 
-    fn stream(&mut self, place: &str, stream: &Stream) {
+    pub(super) fn stream(&mut self, place: &str, stream: &Stream) {
         self.debug(place, stream);
         self.value(place, &stream.status());
     }
 
-    /// Command lines and names of everything that runs.
-    fn processes(&mut self) {
-        for entry in std::fs::read_dir("/proc").expect("Linux").flatten() {
-            let read = |path: &Path, name: &str| std::fs::read(path.join(name)).unwrap_or_default();
-            let line = String::from_utf8_lossy(&read(&entry.path(), "cmdline")).replace('\0', " ");
-            self.text("command line", line);
+    /// Command lines and environments of everything that runs, and the names of our threads.
+    pub(super) fn processes(&mut self) {
+        for (place, text) in running() {
+            self.text(place, text);
         }
         for thread in std::fs::read_dir("/proc/self/task").expect("Linux").flatten() {
             self.text("thread name", std::fs::read_to_string(thread.path().join("comm")).unwrap_or_default());
         }
-        self.text(
-            "environment",
-            String::from_utf8_lossy(&std::fs::read("/proc/self/environ").unwrap_or_default()),
-        );
     }
 
     pub(super) fn judge(&self, canary: &Canary) {
@@ -86,6 +81,19 @@ impl Heard {
             assert!(!canary.sings_in(text), "{place}: {text}");
         }
     }
+}
+
+/// Command lines and environments of everything that runs, as far as it may be read.
+pub(super) fn running() -> impl Iterator<Item = (&'static str, String)> {
+    let processes = std::fs::read_dir("/proc").expect("Linux").flatten();
+    let processes =
+        processes.filter(|entry| entry.file_name().as_encoded_bytes().iter().all(u8::is_ascii_digit));
+    processes.flat_map(|entry| {
+        [("command line", "cmdline"), ("environment", "environ")].map(|(place, name)| {
+            let bytes = std::fs::read(entry.path().join(name)).unwrap_or_default();
+            (place, String::from_utf8_lossy(&bytes).replace('\0', " "))
+        })
+    })
 }
 
 async fn quick() -> StreamManager {

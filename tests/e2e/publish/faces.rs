@@ -3,13 +3,15 @@
 use std::any::type_name;
 use std::collections::BTreeSet;
 use std::fmt::{Debug, Display};
+use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
 use streambro_core::{
-    Admission, AlertAction, Alerts, AllowRule, Destination, DestinationPolicy, EndSignal, Event, EventFilter,
-    EventKind, Host, IngestUrl, LegPhase, Phase, Repeat, Retry, Secret, Source, StreamId, StreamManager,
-    StreamSpec, Times, Track, Trust, Unsupported, Video,
+    Admission, AlertAction, Alerts, AllowRule, Block, Decode, Destination, DestinationPolicy, Encode,
+    Encoder, EndSignal, Event, EventFilter, EventKind, Fps, Host, IngestUrl, LegPhase, Memory, Phase,
+    Platform, Preset, Profile, Repeat, Retry, Sandbox, Secret, Source, StreamId, StreamManager, StreamSpec,
+    Times, Track, Trust, Tune, Unsupported, Video,
 };
 use streambro_tests::ffmpeg::Clip;
 use streambro_tests::hostile::{Attack, Hostile, Stage};
@@ -133,6 +135,39 @@ fn settings(faces: &mut Faces, key: &str) {
     hear!(faces, policy, EventFilter::all().stream(id.clone()).user("alice"), id);
     hear!(faces, StreamManager::builder().destinations(policy).alerts(alerts), EndSignal::Interrupt);
     hear!(faces, Unsupported::EditList, Track::Audio);
+    encoding(faces);
+}
+
+/// What a host says of encoding.
+fn encoding(faces: &mut Faces) {
+    let encode = made().tune(Tune::Film).profile(Profile::Main).decode(Decode::Software).memory(Memory::Lean);
+    let encode = encode.fps(Fps::new(30_000, 1_001)).device("/dev/dri/renderD128");
+    hear!(faces, encode, Encoder::X264, Preset::Ultrafast, Tune::Film, Profile::Main, Decode::Software);
+    hear!(faces, Memory::Lean, Fps::new(30_000, 1_001), Sandbox::Off, Block::NoFfmpeg);
+    for platform in [Platform::YouTube, Platform::Custom(Box::default())] {
+        hear!(faces, platform, *platform.profile());
+        platform.profile().bands.iter().for_each(|band| hear!(faces, *band));
+        platform.profile().sources.iter().for_each(|origin| hear!(faces, *origin));
+    }
+}
+
+/// Small and fast: what is tested here is not the picture.
+fn made() -> Encode {
+    Video::encode(Encoder::X264).size(160, 90).bitrate(200_000).preset(Preset::Ultrafast)
+}
+
+/// What is known of a film and of encoders, and of what is made ahead of time.
+async fn workshop(faces: &mut Faces, manager: &StreamManager, wanted: &StreamSpec, film: &Path) {
+    for report in manager.encoders().await.expect("there is an ffmpeg") {
+        hear!(faces, report, report.availability);
+    }
+    let source = Source::file(film);
+    let said = manager.analyze_for(&source, &Platform::Twitch).await.expect("the file is good");
+    hear!(faces, said, said.road);
+    outlooks(faces, manager, wanted).await;
+    let preparation = manager.prepare(&source, made()).await.expect("the file is good");
+    hear!(faces, preparation, preparation.progress(), preparation.progress().stage);
+    preparation.cancel();
 }
 
 /// What is known of files and of the machine.
@@ -176,6 +211,10 @@ fn streams(faces: &mut Faces, manager: &StreamManager) {
             hear!(faces, *leg, leg.phase, leg.lateness);
             leg.reason.iter().for_each(|reason| hear!(faces, *reason));
         }
+        if let Some(encoding) = &status.encoding {
+            hear!(faces, *encoding, encoding.state);
+            encoding.sandbox.iter().for_each(|level| hear!(faces, *level));
+        }
         status.usage.iter().for_each(|usage| hear!(faces, *usage));
         let id = status.id.as_str();
         hear!(faces, manager.stream(id).expect("it is listed"), status.phase);
@@ -206,9 +245,11 @@ async fn no_public_type_shows_a_key_in_debug_display_or_json_and_none_is_left_ou
     );
     // Something to find: it has no sound.
     let clip = Clip::new().seconds(2.0).video_only().make().await;
+    let dir = streambro_tests::scratch();
     let manager = StreamManager::builder()
-        .max_streams(3)
-        .max_streams_per_user(3)
+        .max_streams(4)
+        .max_streams_per_user(4)
+        .renditions(dir.path(), 1 << 30)
         .admission(Admission::Queue { max_waiting: 1 })
         .monitor_every(Duration::from_millis(100))
         // Whatever is used is too much.
@@ -223,6 +264,13 @@ async fn no_public_type_shows_a_key_in_debug_display_or_json_and_none_is_left_ou
 
     let of = |id: &str, server: &Hostile| spec(id, &clip, Repeat::Forever, &server.url(), key).user("alice");
     outlooks(&mut faces, &manager, &of("on-air", &server)).await;
+    let on_the_fly = of("made", &server).video(made().live());
+    workshop(&mut faces, &manager, &on_the_fly, &clip).await;
+    let piped = manager.start(on_the_fly).await.unwrap();
+    until("ffmpeg is at work", BOUND, || {
+        piped.status().encoding.is_some_and(|encoding| encoding.sandbox.is_some())
+    })
+    .await;
     let on_air = manager.start(of("on-air", &server)).await.unwrap();
     let refused = manager.start(of("refused", &echo)).await.unwrap();
     live(&on_air).await;

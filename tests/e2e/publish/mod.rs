@@ -10,6 +10,7 @@ mod journal;
 mod logs;
 mod loops;
 mod peers;
+mod piped;
 mod queue;
 mod races;
 mod refusals;
