@@ -80,6 +80,7 @@ struct Audio {
     bitrate: u32,
     seconds: Option<f64>,
     silent: bool,
+    source: Option<String>,
 }
 
 impl Default for Clip {
@@ -101,7 +102,8 @@ impl Clip {
             source: None,
             options: Vec::new(),
         };
-        let audio = Audio { rate: 48_000, layout: "stereo", bitrate: 96, seconds: None, silent: false };
+        let audio =
+            Audio { rate: 48_000, layout: "stereo", bitrate: 96, seconds: None, silent: false, source: None };
         Self { video: Some(video), audio: Some(audio), seconds: 4.0, extension: "mp4", extra: Vec::new() }
     }
 
@@ -178,6 +180,12 @@ impl Clip {
         self.sound(|a| a.silent = true)
     }
 
+    /// Another lavfi graph for the sound than a sweep. It sets its own rate and length.
+    #[must_use]
+    pub fn tone(self, graph: &str) -> Self {
+        self.sound(|a| a.source = Some(graph.to_owned()))
+    }
+
     /// No audio track.
     #[must_use]
     pub fn video_only(mut self) -> Self {
@@ -238,7 +246,9 @@ impl Clip {
         }
         if let Some(a) = &self.audio {
             let seconds = a.seconds.unwrap_or(self.seconds);
-            let graph = if a.silent {
+            let graph = if let Some(graph) = &a.source {
+                graph.clone()
+            } else if a.silent {
                 format!("anullsrc=r={}:cl={}:d={seconds}", a.rate, a.layout)
             } else {
                 // A sweep: no two frames are alike, so an order can be told by payload alone.

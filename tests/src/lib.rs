@@ -18,6 +18,7 @@ pub mod rewrite;
 #[cfg(target_os = "linux")]
 pub mod slow_fs;
 pub mod tls_front;
+pub mod wrapper;
 
 use std::path::{Path, PathBuf};
 

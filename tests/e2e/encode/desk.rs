@@ -6,10 +6,10 @@ use std::{
 };
 
 use streambro_core::{
-    Destination, Encode, Encoder, Encoding, Phase, Preset, Reason, Repeat, Source, Stream, StreamManager,
-    StreamSpec, StreamStatus, Video,
+    Destination, Encode, Encoder, Encoding, EventKind, Phase, Preset, Reason, Repeat, Sandbox, Source,
+    Stream, StreamManager, StreamSpec, StreamStatus, Subscription, Times, Video,
 };
-use streambro_tests::ffmpeg;
+use streambro_tests::{ffmpeg, wrapper::Wrapper};
 use tokio::time::timeout;
 
 /// Longer than anything here takes on a busy machine, shorter than patience.
@@ -17,6 +17,18 @@ pub(super) const BOUND: Duration = Duration::from_secs(60);
 
 pub(super) async fn manager() -> StreamManager {
     StreamManager::builder().build().await.expect("the default settings are good")
+}
+
+/// One with other times, and this in place of ffmpeg.
+pub(super) async fn manager_with(wrapper: Option<&Wrapper>, set: impl FnOnce(&mut Times)) -> StreamManager {
+    let mut times = Times::default();
+    set(&mut times);
+    let mut builder = StreamManager::builder().unlimited().times(times);
+    if let Some(wrapper) = wrapper {
+        // A script writes, and starts others.
+        builder = builder.ffmpeg(wrapper.path()).sandbox(Sandbox::Off);
+    }
+    builder.build().await.expect("the settings are good")
 }
 
 /// Small and fast: what is tested here is not the picture.
@@ -88,5 +100,39 @@ pub(super) fn unbroken(times: &[f64], most: f64) {
     for pair in times.windows(2) {
         let step = pair[1] - pair[0];
         assert!(step > 0.0 && step <= most, "{step} ms from {} to {}", pair[0], pair[1]);
+    }
+}
+
+/// The phases that a stream went to since the last look, with the reason for each.
+pub(super) fn phases(events: &mut Subscription) -> Vec<(Phase, Option<Reason>)> {
+    let mut phases = vec![];
+    while let Some(event) = events.try_next() {
+        match event.kind {
+            EventKind::Phase { to, reason, .. } => phases.push((to, reason)),
+            EventKind::Missed { count, .. } => panic!("{count} events are lost"),
+            _ => {}
+        }
+    }
+    phases
+}
+
+/// ffmpeg decodes a recording to its end and has nothing to say about it.
+pub(super) async fn decodes(recording: &Path) {
+    let name = recording.to_str().expect("the path is UTF-8");
+    let args = ["-v", "error", "-xerror", "-nostdin", "-i", name, "-f", "null", "-"];
+    let out = tokio::process::Command::new("ffmpeg").args(args).output().await.expect("ffmpeg can be run");
+    let words = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success() && words.is_empty(), "{}: {words}", recording.display());
+}
+
+/// Waits for a condition.
+pub(super) async fn soon<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let since = Instant::now();
+    loop {
+        if let Some(seen) = look() {
+            return seen;
+        }
+        assert!(since.elapsed() < BOUND, "not within {BOUND:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }

@@ -1,6 +1,12 @@
 //! Streams that ffmpeg makes, on real servers.
 
 mod desk;
+mod disk;
+mod fallback;
 mod faults;
+mod film;
 mod kept;
 mod live;
+mod peers;
+mod still;
+mod sync;
