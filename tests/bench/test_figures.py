@@ -3,7 +3,7 @@
 import unittest
 from xml.dom import minidom
 
-from figures import checks, maths, plot, tables
+from figures import checks, encode, maths, plot, tables
 
 
 def row(section, name, streams, faults=(), **figures):
@@ -96,6 +96,90 @@ class Checks(unittest.TestCase):
         self.assertEqual(checks.show(21.4, "x"), "21 x")
         self.assertEqual(checks.show(4.62, "x"), "4.62 x")
         self.assertEqual(checks.show(None, "x"), "–")
+
+
+class Encode(unittest.TestCase):
+    def judged(self, *pairs, bounds=encode.BOUNDS, mine=None, other=None, faults=()):
+        """Pairs of (our seconds, their seconds, our bytes, their bytes)."""
+        names = (encode.OURS, encode.THEIRS)
+        runs = [[encode.row(name, {"cpu_seconds": cpu, "private": size, "private_middle": size, "private_dirty": size},
+                            list(faults)) for name, cpu, size in zip(names, pair[:2], pair[2:])] for pair in pairs]
+        made = {"frames": 600, "bits_per_second": 3e6, "ssim": 0.96, "faults": []}
+        return encode.judged(runs, dict(zip(names, (made | (mine or {}), made | (other or {})))), bounds)
+
+    def verdicts(self, *pairs, **others):
+        return [checks.verdict(line) for line in self.judged(*pairs, **others)["checks"]]
+
+    def test_ratios_are_taken_pair_by_pair(self):
+        # A busy minute slows both of a pair: the medians of each side alone would say 67 %.
+        found = self.judged((0.9, 1.0, 80, 100), (2.0, 5.0, 70, 100), (2.7, 3.0, 90, 100))
+        self.assertEqual([round(each) for each in found["ratios_percent"]["cpu_seconds"]["values"]], [90, 40, 90])
+        self.assertEqual(found["ratios_percent"]["cpu_seconds"]["median"], 90.0)
+        self.assertEqual(found["ratios_percent"]["private"]["median"], 80.0)
+        self.assertTrue(checks.passed(found["checks"]))
+
+    def test_a_bound_itself_holds_and_a_hair_more_does_not(self):
+        self.assertEqual(self.verdicts((95, 100, 85, 100)), ["PASS"] * 5)
+        self.assertEqual(self.verdicts((95.01, 100, 85.01, 100))[:2], ["FAIL", "FAIL"])
+        self.assertEqual(self.verdicts((95.01, 100, 85.01, 100), bounds=encode.WIDE), ["PASS"] * 5)
+
+    def test_the_bit_rate_is_held_on_both_sides(self):
+        pair = (90, 100, 80, 100)
+        for bits, verdict in ((3.05e6, "PASS"), (3.07e6, "FAIL"), (2.95e6, "PASS"), (2.93e6, "FAIL")):
+            self.assertEqual(self.verdicts(pair, mine={"bits_per_second": bits})[2], verdict, bits)
+
+    def test_a_better_picture_is_no_fault_and_a_worse_one_is(self):
+        pair = (90, 100, 80, 100)
+        for ssim, verdict in ((0.99, "PASS"), (0.9592, "PASS"), (0.9588, "FAIL")):
+            self.assertEqual(self.verdicts(pair, mine={"ssim": ssim})[3], verdict, ssim)
+
+    def test_what_could_not_be_measured_fails(self):
+        found = self.verdicts((90, 100, None, 100), mine={"ssim": None}, faults=["gone"])
+        self.assertEqual(found, ["PASS", "FAIL", "PASS", "FAIL", "FAIL"])
+
+    def test_the_peak_of_memory_is_of_clean_and_written_pages_together(self):
+        look = lambda clean, dirty: {"Rss": clean + dirty + 1, "Private_Clean": clean, "Private_Dirty": dirty}
+        gone = {"Rss": 0, "Private_Clean": 0, "Private_Dirty": 0}
+        found = encode.memory([look(5, 1), look(1, 8), look(2, 6), gone])
+        self.assertEqual(found, {"private": 9, "private_middle": 8, "private_dirty": 8, "resident": 10})
+        self.assertIsNone(encode.memory([gone])["private"])
+
+    def test_the_order_changes_from_pair_to_pair_and_the_rows_do_not(self):
+        ran = []
+        whole, encode.run = encode.run, lambda name, command: (ran.append(name), ({}, []))[1]
+        try:
+            rows = [encode.pair(number, {"a": [], "b": []}) for number in range(2)]
+        finally:
+            encode.run = whole
+        self.assertEqual(ran, ["a", "b", "b", "a"])
+        self.assertEqual([[row["name"] for row in pair] for pair in rows], [["a", "b"]] * 2)
+
+    def test_a_command_is_read_counted_and_its_failure_told(self):
+        # More than a pipe holds: it is still there when its memory is looked at for the first time.
+        figures, faults = encode.run("it", ["sh", "-c", "head -c 200000 /dev/zero"])
+        self.assertEqual((figures["bytes"], faults), (200000, []))
+        self.assertGreater(figures["private"], 0)
+        _, faults = encode.run("it", ["sh", "-c", "head -c 200000 /dev/zero; echo no such film >&2; exit 3"])
+        self.assertEqual(faults, ["it ended with 3: no such film"])
+
+    def test_ffmpeg_is_understood(self):
+        log = "frame=  9\n[Parsed_ssim_4 @ 0x5] SSIM Y:0.97 (14.6) U:0.95 (13.5) V:0.96 (13.8) All:0.962893 (14.3)\n"
+        self.assertEqual(encode.told_ssim(log), 0.962893)
+        self.assertIsNone(encode.told_ssim("SSIM of nothing"))
+
+    def test_pictures_that_cannot_be_compared_are_faults(self):
+        self.assertEqual(encode.unlike("it", 600, 600, (1280, 720)), [])
+        self.assertEqual(encode.unlike("it", 599, 600, (1280, 718)),
+                         ["it made 599 pictures of 600", "it made pictures of 1280x718"])
+
+    def test_the_tables_hold_every_figure_and_fault(self):
+        found = self.judged((1.8, 2.0, 80 << 20, 100 << 20), faults=["gone"])
+        for row in found["rows"]:
+            row["figures"] |= {name: {"median": 1.0, "values": [1.0]} for name in ("system", "resident")}
+        text = encode.markdown({"date": "d", "machine": "m", "ffmpeg": "f", "pairs": 1, "clip_seconds": 20,
+                                "commands": {encode.OURS: "ffmpeg -i CLIP"}, **found})
+        for part in ("| 90.0 % | ≤ 95 % | PASS |", "80.0 MB", "0.9600", "- gone", "ffmpeg -i CLIP"):
+            self.assertIn(part, text)
 
 
 class Shown(unittest.TestCase):
