@@ -1,9 +1,11 @@
 //! What the example programs share.
 
 pub mod density;
+pub mod encoding;
 pub mod many;
 pub mod memory;
 pub mod receiver;
+pub mod screen;
 
 /// The samples of the README, held to the library.
 #[cfg(doctest)]
@@ -14,3 +16,8 @@ pub struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/supervision.md")]
 pub struct Supervision;
+
+/// The samples of the guide to encoding, held to the library.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/encoding.md")]
+pub struct Encoding;

@@ -3,27 +3,32 @@
 //! ```text
 //! cargo run --release                       plays the bundled clip to a receiver inside this program for 20 s
 //! cargo run --release -- FILE URL           streams for real until Ctrl-C; the stream key is in STREAMBRO_KEY
+//!   --encoder NAME                          encodes it with auto, x264, nvenc, qsv, videotoolbox or vaapi
+//!   --size WxH --fps N --bitrate BITS       the same, as said; the first lap is kept, and copied from then on
+//!   --dir DIR                               where it is kept, instead of the user's cache
 //!   --seconds N                             ends after N seconds
 //!   --json                                  prints one summary object as the last line
 //! ```
 
 use std::{
     env,
-    io::{IsTerminal, Write, stdout},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value, json};
 use streambro_core::{
-    Destination, Error, EventKind, Phase, Repeat, Source, Stream, StreamManager, StreamSpec, Subscription,
-    probe,
+    Destination, EncodingState, EventKind, Phase, Repeat, Source, Stream, StreamManager, StreamSpec,
+    StreamStatus, Subscription, probe,
 };
-use streambro_examples::{memory, receiver::Receiver};
+use streambro_examples::{
+    encoding::{self, QUOTA, Wish},
+    memory,
+    receiver::Receiver,
+    screen::{clock, end_line, line},
+};
 
-const USAGE: &str =
-    "usage: live [FILE URL] [--seconds N] [--json]   (the stream key is read from STREAMBRO_KEY)";
 const NO_KEY: &str =
     "no stream key: run `read -rs STREAMBRO_KEY && export STREAMBRO_KEY`, paste the key and press Enter";
 const DEMO_CLIP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/media/clip.mp4");
@@ -32,20 +37,25 @@ const DEMO_SECONDS: u64 = 20;
 struct Options {
     /// `None` is the demo.
     real: Option<(PathBuf, String)>,
+    wish: Wish,
     seconds: Option<u64>,
     json: bool,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    let usage = format!(
+        "usage: live [FILE URL] {} [--seconds N] [--json]   (the stream key is read from STREAMBRO_KEY)",
+        encoding::USAGE
+    );
     if env::args().skip(1).any(|arg| arg == "--help" || arg == "-h") {
-        println!("Keeps a file on the air; without FILE and URL, a clip on a receiver of its own.\n{USAGE}");
+        println!("Keeps a file on the air; without FILE and URL, a clip on a receiver of its own.\n{usage}");
         return ExitCode::SUCCESS;
     }
     let options = match parse(env::args().skip(1)) {
         Ok(options) => options,
         Err(why) => {
-            eprintln!("{why}\n{USAGE}");
+            eprintln!("{why}\n{usage}");
             return ExitCode::from(2);
         }
     };
@@ -76,13 +86,19 @@ async fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
     let destination = Destination::new(&url, key)?;
 
     let label = destination.label();
-    let manager = StreamManager::builder().build().await?;
-    let events = manager.subscribe(256);
+    let mut builder = StreamManager::builder();
     let source = Source::file(&file).repeat(Repeat::Forever);
-    let stream = manager.start(StreamSpec::new("live", source).destination(destination)).await?;
-    describe(&file)?;
+    let mut spec = StreamSpec::new("live", source).destination(destination);
+    if options.wish.is_some() {
+        builder = builder.renditions(options.wish.renditions(), QUOTA);
+        spec = spec.video(options.wish.encode());
+    }
+    let manager = builder.build().await?;
+    let events = manager.subscribe(256);
+    let stream = manager.start(spec).await?;
+    describe(&file);
     println!("to       {label}");
-    watch(&stream, events, seconds).await;
+    watch(&stream, events, seconds, options.wish.is_some()).await;
     let before_end = stream.status();
     manager.shutdown(Duration::from_secs(10)).await;
     let status = stream.status();
@@ -110,11 +126,10 @@ async fn run(options: &Options) -> Result<bool, Box<dyn std::error::Error>> {
     Ok(ok)
 }
 
-/// Says what will be played.
-fn describe(file: &PathBuf) -> Result<(), Error> {
-    let found = probe(file)?;
+/// Says what is in the file, as far as that can be read without ffmpeg.
+fn describe(file: &Path) {
     println!("playing  {}", file.display());
-    let Some(info) = &found.info else { return Ok(()) };
+    let Some(info) = probe(file).ok().and_then(|found| found.info) else { return };
     if let Some(video) = &info.video {
         let (width, height, rate) = (video.width, video.height, video.frame_rate);
         let (mean, peak) = (video.bitrate / 1_000, video.peak_bitrate / 1_000);
@@ -123,11 +138,12 @@ fn describe(file: &PathBuf) -> Result<(), Error> {
     if let Some(audio) = &info.audio {
         println!("audio    AAC, {} Hz, {} kb/s", audio.sample_rate, audio.bitrate / 1_000);
     }
-    Ok(())
 }
 
 /// Shows a line per second until the time is over, the stream ends or somebody presses Ctrl-C.
-async fn watch(stream: &Stream, mut events: Subscription, seconds: Option<u64>) {
+///
+/// `encoded` says that encoding was asked for.
+async fn watch(stream: &Stream, mut events: Subscription, seconds: Option<u64>, encoded: bool) {
     let began = Instant::now();
     let mut second = tokio::time::interval(Duration::from_secs(1));
     let mut last = (0, began);
@@ -142,13 +158,14 @@ async fn watch(stream: &Stream, mut events: Subscription, seconds: Option<u64>) 
                 let rate = if passed > 0.0 { (status.bytes - last.0) as f64 * 8.0 / passed / 1_000.0 } else { 0.0 };
                 last = (status.bytes, now);
                 line(&format!(
-                    "{:<12} media {:>8}  laps {:>4}  {rate:>6.0} kb/s  late {:>3} ms (max {:>3})  memory {:.1} MB",
+                    "{:<12} media {:>8}  laps {:>4}  {rate:>6.0} kb/s  late {:>3} ms (max {:>3})  memory {:.1} MB{}",
                     format!("{:?}", status.phase).to_lowercase(),
                     clock(status.media_ms),
                     status.laps,
                     status.legs[0].late_ms,
                     status.legs[0].max_late_ms,
                     memory::anonymous() as f64 / 1e6,
+                    encoding_of(&status),
                 ));
                 if seconds.is_some_and(|seconds| began.elapsed().as_secs() >= seconds) {
                     break;
@@ -156,9 +173,16 @@ async fn watch(stream: &Stream, mut events: Subscription, seconds: Option<u64>) 
             }
             event = events.next() => {
                 let Some(event) = event else { break };
-                if let EventKind::Leg { detail, reason: Some(reason), retry_in_ms: Some(delay), .. } = &event.kind {
-                    line(&format!("{reason:?}: {detail}; again in {:.1} s", *delay as f64 / 1e3));
-                    println!();
+                if encoded
+                    && let EventKind::Phase { from: Phase::Starting, to: Phase::Live, .. } = event.kind
+                    && stream.status().encoding.is_none()
+                {
+                    line("ffmpeg   not needed: it has been encoded like this before, and that is copied");
+                    end_line();
+                }
+                if let Some(text) = words(&event.kind) {
+                    line(&text);
+                    end_line();
                 }
                 if stream.status().phase == Phase::Ended {
                     break;
@@ -168,6 +192,34 @@ async fn watch(stream: &Stream, mut events: Subscription, seconds: Option<u64>) 
         }
     }
     println!();
+}
+
+/// What ffmpeg does just now.
+fn encoding_of(status: &StreamStatus) -> String {
+    let running = status.encoding.as_ref().filter(|encoding| encoding.state == EncodingState::Running);
+    running
+        .map_or(String::new(), |encoding| format!("  ffmpeg {:.1} s ahead", encoding.ahead_ms as f64 / 1e3))
+}
+
+/// What an event says to whoever watches; `None` when the next line shows it anyway.
+fn words(kind: &EventKind) -> Option<String> {
+    match kind {
+        EventKind::Leg { detail, reason: Some(reason), retry_in_ms: Some(delay), .. } => {
+            Some(format!("{reason:?}: {detail}; again in {:.1} s", *delay as f64 / 1e3))
+        }
+        EventKind::Encoder { encoder, detail, .. } => {
+            let name = encoder.map_or("copies", |encoder| encoder.name());
+            Some(format!("ffmpeg   {name}: {detail}"))
+        }
+        EventKind::Rendition { detail, .. } => Some(format!("ffmpeg   {detail}")),
+        EventKind::Phase { to: Phase::Holding, detail, .. } => {
+            Some(format!("holding  the picture stands still: {detail}"))
+        }
+        EventKind::Phase { from: Phase::Holding, to, .. } if to.is_on_air() => {
+            Some("holding  over: the film goes on".to_owned())
+        }
+        _ => None,
+    }
 }
 
 /// Tells what the demo's receiver got, and whether that is what it should have got.
@@ -193,23 +245,8 @@ fn report(receiver: &Receiver, summary: &mut Value) -> bool {
         && [&stream.video, &stream.audio].iter().all(|track| track.messages > 1 && track.backwards == 0)
 }
 
-/// Prints a line that the next one replaces, where there is a terminal.
-fn line(text: &str) {
-    if stdout().is_terminal() {
-        print!("\r\x1b[K{text}");
-        let _ = stdout().flush();
-    } else {
-        println!("{text}");
-    }
-}
-
-fn clock(ms: u64) -> String {
-    let seconds = ms / 1_000;
-    format!("{}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
-}
-
 fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
-    let mut options = Options { real: None, seconds: None, json: false };
+    let mut options = Options { real: None, wish: Wish::default(), seconds: None, json: false };
     let mut places = vec![];
     while let Some(arg) = args.next() {
         match arg.as_str() {
@@ -223,7 +260,11 @@ fn parse(mut args: impl Iterator<Item = String>) -> Result<Options, String> {
                 );
             }
             "--json" => options.json = true,
-            flag if flag.starts_with("--") => return Err(format!("there is no option {flag}")),
+            flag if flag.starts_with("--") => {
+                if !options.wish.take(flag, &mut args)? {
+                    return Err(format!("there is no option {flag}"));
+                }
+            }
             _ => places.push(arg),
         }
     }
