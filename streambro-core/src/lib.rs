@@ -87,6 +87,7 @@ pub use plan::{
     Analysis, Block, Capacity, Cost, Explanation, Finding, FindingKind, Plan, Road, Room, Share, Verdict,
 };
 pub use publish::Resolver;
+pub use rendition::RenditionUsage;
 pub use secret::Secret;
 pub use session::{RemuxReport, remux};
 pub use spec::{

@@ -70,7 +70,6 @@ pub(crate) enum VideoJob {
 pub(crate) enum AudioJob {
     Copy,
     Encode(Sound),
-    None,
 }
 
 /// How sound is encoded.
@@ -220,12 +219,13 @@ fn input(args: &mut Args, job: &Job) {
 }
 
 fn output(args: &mut Args, job: &Job) {
-    // `V` passes over the pictures of covers.
-    args.pair("-map", "0:V:0");
-    match job.audio {
-        AudioJob::None => args.flags(&["-an"]),
-        _ => args.pair("-map", "0:a:0?"),
-    }
+    // `V` passes over the pictures of covers. A copy may have none: sound alone goes out as well.
+    let picture = match job.video {
+        VideoJob::Copy => "0:V:0?",
+        VideoJob::Encode(_) => "0:V:0",
+    };
+    args.pair("-map", picture);
+    args.pair("-map", "0:a:0?");
     args.flags(&["-sn", "-dn"]);
     args.pair("-map_metadata", -1);
     args.pair("-map_chapters", -1);
@@ -249,7 +249,6 @@ fn output(args: &mut Args, job: &Job) {
             args.pair("-ar", sound.rate);
             args.pair("-ac", sound.channels);
         }
-        AudioJob::None => {}
     }
     if let VideoJob::Encode(picture) = &job.video {
         args.0.extend(picture.raw.iter().cloned());

@@ -16,10 +16,7 @@ use super::{
     ask::{Answer, Ear, Question, ask},
     tools::{Identity, Tools},
 };
-use crate::{
-    error::{Error, ErrorKind, Result},
-    spec::{Encode, Encoder, Preset, Size},
-};
+use crate::spec::{Encode, Encoder, Preset, Size};
 
 mod preset;
 mod why;
@@ -67,14 +64,6 @@ pub struct EncoderReport {
     pub encoder: Encoder,
     /// Whether it works here.
     pub availability: Availability,
-}
-
-/// What a stream is encoded with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Choice {
-    pub(crate) codec: Codec,
-    /// Those that came before it in the order and do not work.
-    pub(crate) passed: Vec<EncoderReport>,
 }
 
 /// The encoders in the order in which they are tried: each once, and [`ORDER`] for an empty order.
@@ -163,27 +152,6 @@ impl Encoders {
         })
     }
 
-    /// Chooses what encodes: the encoder that is named, or the first of `order` that works.
-    ///
-    /// # Errors
-    /// `Host`, with each encoder's reason, where none works.
-    pub(crate) fn choose(&self, tools: &Tools, encode: &Encode, order: &[Encoder]) -> Result<Choice> {
-        let named = Codec::of(encode.encoder);
-        let mut passed = vec![];
-        for codec in named.map_or_else(|| chain(order), |codec| vec![codec]) {
-            match self.availability(tools, codec, encode.device.as_deref()) {
-                Availability::Available => return Ok(Choice { codec, passed }),
-                availability => passed.push(EncoderReport { encoder: codec.encoder(), availability }),
-            }
-        }
-        let reasons: Vec<_> = passed.iter().filter_map(reason).collect();
-        let remedy = match named {
-            Some(_) => "choose another encoder, or `Encoder::Auto`",
-            None => "no encoder is left to try; an ffmpeg with libx264 needs no device",
-        };
-        Err(Error::new(ErrorKind::Host, "encoder", format!("{}; {remedy}", reasons.join("; "))))
-    }
-
     /// The preset for `encode` with `codec`: as said, or for libx264 the slowest that is fast enough here.
     ///
     /// Blocks for 4 s at most when nothing is known of a picture of this size and rate, and for as long as other trials
@@ -204,12 +172,6 @@ impl Encoders {
         }
         known.entry(key).or_default().clone()
     }
-}
-
-/// `h264_nvenc does not work here: there is no NVIDIA driver`.
-fn reason(report: &EncoderReport) -> Option<String> {
-    let Availability::Unavailable { why } = &report.availability else { return None };
-    Some(format!("{} does not work here: {why}", Codec::of(report.encoder)?.name()))
 }
 
 /// Encodes six pictures with the very options that a stream would be encoded with.

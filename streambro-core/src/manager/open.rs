@@ -161,6 +161,7 @@ impl StreamManager {
         Ok(Production {
             ffmpeg: tools.ffmpeg.clone(),
             source: PassSource { file: Arc::clone(&gated.file), len: gated.len, length_ms },
+            encoders: Arc::clone(workshop.encoders()),
             sandbox: workshop.sandbox(encode)?,
             ways,
             keep,

@@ -10,10 +10,11 @@ use serde::Serialize;
 use tokio::{sync::watch, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::verbs::StreamManager;
+use super::{verbs::StreamManager, workshop::aside};
 use crate::{
     error::{Error, ErrorKind, Result},
     plan::{Road, road},
+    rendition::{Failure, RenditionUsage},
     source::{PassEnd, PassFigures, Production, Tape},
     spec::{Repeat, Retry, Source, Times, Video},
     status::Reason,
@@ -58,6 +59,29 @@ impl StreamManager {
         );
         self.0.services.tasks.spawn_on(work, self.runtime());
         Ok(preparation)
+    }
+}
+
+impl StreamManager {
+    /// Says how much the renditions take that are kept; `None` when none are kept. Cancel safe.
+    ///
+    /// # Errors
+    /// `Host` when the directory cannot be read.
+    pub async fn renditions(&self) -> Result<Option<RenditionUsage>> {
+        let Some(store) = self.0.workshop.store().cloned() else { return Ok(None) };
+        let failed = |failure: Failure| Error::new(ErrorKind::Host, "renditions", failure.detail);
+        aside(move || store.usage()).await?.map(Some).map_err(failed)
+    }
+
+    /// Removes every rendition, and returns how many. What plays one plays on, and its space comes back when it ends; what is
+    /// being made is kept. Cancel safe.
+    ///
+    /// # Errors
+    /// `Host` when the directory cannot be read or written.
+    pub async fn clear_renditions(&self) -> Result<usize> {
+        let Some(store) = self.0.workshop.store().cloned() else { return Ok(0) };
+        let failed = |failure: Failure| Error::new(ErrorKind::Host, "renditions", failure.detail);
+        aside(move || store.clear()).await?.map_err(failed)
     }
 }
 

@@ -38,7 +38,7 @@ pub(super) struct Settings {
 pub(super) struct Workshop {
     settings: Settings,
     toolbox: Toolbox,
-    encoders: Encoders,
+    encoders: Arc<Encoders>,
     store: Option<Arc<Store>>,
 }
 
@@ -47,7 +47,11 @@ impl Workshop {
     pub(super) fn open(settings: Settings) -> Result<Self> {
         let store = settings.renditions.as_ref().map(|(dir, quota)| Store::open(dir, *quota)).transpose()?;
         let toolbox = Toolbox::new(settings.ffmpeg.clone());
-        Ok(Self { settings, toolbox, encoders: Encoders::default(), store })
+        Ok(Self { settings, toolbox, encoders: Arc::default(), store })
+    }
+
+    pub(super) fn encoders(&self) -> &Arc<Encoders> {
+        &self.encoders
     }
 
     pub(super) fn store(&self) -> Option<&Arc<Store>> {

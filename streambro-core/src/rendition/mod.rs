@@ -24,11 +24,13 @@ mod quota_tests;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use self::failure::FailureKind;
+pub use self::store::RenditionUsage;
 pub(crate) use self::{
     draft::Draft,
-    failure::{Failure, FailureKind},
+    failure::Failure,
     hash::ContentHash,
     key::Key,
-    record::Keyframe,
-    store::{Rendition, Store, Usage},
+    store::{Rendition, Store},
 };

@@ -12,6 +12,8 @@ use std::{
     },
 };
 
+use serde::Serialize;
+
 use super::{
     dir::{Dir, Entry, Kind, Locked},
     draft::Draft,
@@ -46,16 +48,17 @@ pub(crate) struct Store {
 }
 
 /// How much there is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Usage {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct RenditionUsage {
     /// Bytes of all files, those under way included. Those take up to 4 MB ahead.
-    pub(crate) bytes: u64,
+    pub bytes: u64,
     /// Renditions that can be played.
-    pub(crate) count: usize,
+    pub count: usize,
     /// Renditions that someone writes.
-    pub(crate) drafts: usize,
+    pub drafts: usize,
     /// The most that `bytes` may be.
-    pub(crate) quota: u64,
+    pub quota: u64,
 }
 
 /// A rendition that is open, and stays on the disk for as long as it is.
@@ -89,6 +92,7 @@ impl Rendition {
         self.record.duration_ms
     }
 
+    #[cfg_attr(not(test), expect(dead_code, reason = "who begins inside of a film will ask"))]
     /// The last keyframe at `ms` or before; `None` when there is none.
     pub(crate) fn keyframe(&self, ms: u64) -> Option<Keyframe> {
         let after = self.record.keys.partition_point(|key| key.ms <= ms);
@@ -194,13 +198,14 @@ impl Store {
     ///
     /// # Errors
     /// `Io`, `Busy`.
-    pub(crate) fn usage(&self) -> Result<Usage, Failure> {
+    pub(crate) fn usage(&self) -> Result<RenditionUsage, Failure> {
         let entries = self.entries(&self.dir.lock()?)?;
         let count = |kind| entries.iter().filter(|entry| entry.kind == kind).count();
         let (count, drafts) = (count(Kind::Rendition), count(Kind::Draft));
-        Ok(Usage { bytes: total(&entries), count, drafts, quota: self.quota })
+        Ok(RenditionUsage { bytes: total(&entries), count, drafts, quota: self.quota })
     }
 
+    #[cfg(test)]
     /// Removes a rendition, also one that plays: whoever has it open plays on, and its space comes back when he ends.
     /// Returns whether it was there.
     ///

@@ -16,7 +16,7 @@ use std::{
 use rustix::fs::{CWD, FileType, Mode};
 use tempfile::TempDir;
 
-use super::*;
+use super::{record::Keyframe, *};
 use crate::{
     error::ErrorKind,
     media::cursor::{self, Cursor},

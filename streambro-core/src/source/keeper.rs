@@ -14,11 +14,11 @@ use std::{
 
 use tokio::sync::{oneshot, watch};
 
-use super::{disk::Disks, film::Film, recorder::Recorded};
+use super::{disk::Disks, film::Film};
 use crate::{
     media::{
         flv::{
-            stream::UnitKind,
+            stream::{Unit, UnitKind},
             write::{self, Kind},
         },
         packet::Track,
@@ -96,7 +96,11 @@ impl Keep {
         let (tell, found) = oneshot::channel();
         let look = move || {
             let rendition = store.find(&key).ok().flatten();
-            let opened = rendition.and_then(|rendition| adopt(rendition.file(), rendition.len()).ok());
+            let opened = rendition.and_then(|rendition| {
+                let (path, ms) = (rendition.path().display(), rendition.duration_ms());
+                tracing::debug!(%path, ms, "a rendition is there");
+                adopt(rendition.file(), rendition.len()).ok()
+            });
             let _ = tell.send(opened);
         };
         thread::Builder::new().name("streambro-keeper".to_owned()).spawn(look).ok()?;
@@ -181,8 +185,7 @@ impl Keeper {
     }
 
     /// Takes what went onto the tape.
-    pub(super) fn take(&mut self, recorded: Recorded<'_>) {
-        let Recorded { unit, .. } = recorded;
+    pub(super) fn take(&mut self, unit: &Unit<'_>) {
         let track = unit.track as usize;
         let key = match unit.kind {
             UnitKind::Configuration => false,

@@ -99,6 +99,8 @@ pub(crate) struct Figures {
     pub(crate) runs: u64,
     /// What it says of its progress.
     pub(crate) progress: Progress,
+    /// Lines of its words that were lost because it said too much.
+    pub(crate) lost_words: u64,
     /// How far it is in the film, in milliseconds.
     pub(crate) reached_ms: u64,
 }
@@ -158,6 +160,7 @@ impl Pass {
             Ok(process) => process,
             Err(error) => return self.not_started(&error),
         };
+        tracing::debug!(pid = process.pid(), run = process.run(), from_ms = self.from_ms, "ffmpeg runs");
         {
             let mut figures = self.figures.lock();
             let (pid, started, sandbox) = (process.pid(), process.started(), process.sandbox());
@@ -237,9 +240,9 @@ impl Pass {
 
     fn record(&self, recorder: &mut Recorder, bytes: &[u8]) -> Result<(), MediaError> {
         let mut keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner);
-        recorder.push(bytes, |recorded| {
+        recorder.push(bytes, |unit| {
             if let Some(keeper) = &mut *keeper {
-                keeper.take(recorded);
+                keeper.take(unit);
             }
         })
     }
@@ -356,6 +359,7 @@ impl Pass {
     fn note(&self, process: &Process, recorder: &Recorder) {
         let mut figures = self.figures.lock();
         figures.progress = process.progress();
+        figures.lost_words = process.words().dropped();
         figures.reached_ms = self.reached(recorder);
     }
 }

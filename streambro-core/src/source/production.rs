@@ -12,7 +12,7 @@ use super::{
     tape::Tape,
 };
 use crate::{
-    ffmpeg::{self, Environment, Job, LEAD, Launch, SandboxPlan},
+    ffmpeg::{self, Codec, Encoders, Environment, Job, LEAD, Launch, SandboxPlan},
     plan::Work,
     spec::{Encode, Encoder, Times},
 };
@@ -26,6 +26,8 @@ pub(crate) struct Production {
     pub(crate) source: PassSource,
     /// How it is made, each after the one before has failed. Never empty.
     pub(crate) ways: Vec<Way>,
+    /// What is known of the encoders here.
+    pub(crate) encoders: Arc<Encoders>,
     /// What ffmpeg may touch.
     pub(crate) sandbox: SandboxPlan,
     /// Where what it makes is kept; `None` makes every lap anew.
@@ -87,6 +89,13 @@ impl Production {
             keeper: Arc::clone(keeper),
             figures: Arc::clone(figures),
             times,
+        }
+    }
+
+    /// Lets the encoder of a way be tried before it is chosen again: it has failed at work.
+    pub(crate) fn forget(&self, way: &Way) {
+        if let Some(codec) = way.encoder.and_then(Codec::of) {
+            self.encoders.forget(codec);
         }
     }
 

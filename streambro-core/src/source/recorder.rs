@@ -57,14 +57,6 @@ impl<C> Default for Side<C> {
     }
 }
 
-/// A frame that went onto the tape, for whoever keeps a copy.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Recorded<'a> {
-    pub(super) unit: Unit<'a>,
-    /// The first frame of the run begins here.
-    pub(super) dts: i64,
-}
-
 impl Recorder {
     /// Before the first byte.
     pub(super) fn new(tape: Arc<Tape>) -> Self {
@@ -83,11 +75,7 @@ impl Recorder {
     ///
     /// # Errors
     /// When it is no FLV with H.264 and AAC. Nothing can follow an error.
-    pub(super) fn push(
-        &mut self,
-        bytes: &[u8],
-        mut copy: impl FnMut(Recorded<'_>),
-    ) -> Result<(), MediaError> {
+    pub(super) fn push(&mut self, bytes: &[u8], mut copy: impl FnMut(&Unit<'_>)) -> Result<(), MediaError> {
         let mut demuxer = mem::take(&mut self.demuxer);
         demuxer.push(bytes);
         let taken = self.take_all(&mut demuxer, &mut copy);
@@ -131,7 +119,7 @@ impl Recorder {
     fn take_all(
         &mut self,
         demuxer: &mut Demuxer,
-        copy: &mut impl FnMut(Recorded<'_>),
+        copy: &mut impl FnMut(&Unit<'_>),
     ) -> Result<(), MediaError> {
         let mut announced = demuxer.tracks();
         while let Some(unit) = demuxer.next()? {
@@ -144,11 +132,11 @@ impl Recorder {
         Ok(())
     }
 
-    fn take(&mut self, unit: &Unit<'_>, copy: &mut impl FnMut(Recorded<'_>)) -> Result<(), MediaError> {
+    fn take(&mut self, unit: &Unit<'_>, copy: &mut impl FnMut(&Unit<'_>)) -> Result<(), MediaError> {
         let (key, composition) = match unit.kind {
             UnitKind::Configuration => {
                 self.configure(unit)?;
-                copy(Recorded { unit: *unit, dts: 0 });
+                copy(unit);
                 return Ok(());
             }
             UnitKind::Frame { key, composition } => (key, composition),
@@ -179,7 +167,7 @@ impl Recorder {
             offset: 0,
             len: u32::try_from(unit.payload.len()).unwrap_or(0),
         };
-        copy(Recorded { unit: *unit, dts });
+        copy(unit);
         if self.begun {
             self.append(sample, unit.payload);
         } else {

@@ -26,6 +26,10 @@ pub struct Encoding {
     pub reached_ms: u64,
     /// How much is made that no destination has been sent yet, in milliseconds.
     pub ahead_ms: u64,
+    /// Memory that what is made takes here, in bytes: what is ahead, and what a destination that comes back begins with.
+    pub buffered_bytes: u64,
+    /// Lines of the current run's words that were lost, because it said more than anybody could read.
+    pub lost_words: u64,
     /// Pictures made by the current run.
     pub frames: u64,
     /// Media made in the time it took, by ffmpeg's own account: 1 is real time. It is held back once it is ahead.

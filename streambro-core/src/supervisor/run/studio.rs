@@ -90,6 +90,8 @@ impl Studio {
             runs: figures.runs,
             reached_ms: figures.reached_ms,
             ahead_ms: self.tape.ahead_ms(),
+            buffered_bytes: self.tape.held(),
+            lost_words: figures.lost_words,
             frames: figures.progress.frames,
             speed: figures.progress.speed,
         }
@@ -203,6 +205,10 @@ impl Studio {
         }
         let ways = &self.production.ways;
         let Some(way) = ways.get(plan.encoder) else { return };
+        if let Some(failed) = before.checked_sub(1).and_then(|before| ways.get(before)) {
+            // What comes after this stream looks anew.
+            self.production.forget(failed);
+        }
         let instead_of = before.checked_sub(1).and_then(|before| ways.get(before)?.encoder);
         let detail = match (before, way.instead.is_empty()) {
             (0, true) => self.production.why.clone(),

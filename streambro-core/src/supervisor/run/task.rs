@@ -12,7 +12,6 @@ use tracing::Span;
 use super::{Run, Services, studio::Studio};
 use crate::{
     event::{Bus, EventKind},
-    journal::{Entry, What},
     session::{Leg, LegEnd, Road, Signals},
     source::{Film, PassEnd, Prepared, Reel},
     status::{Phase, Reason},
