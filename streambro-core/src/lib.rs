@@ -28,13 +28,22 @@
 //! [`capacity`](StreamManager::capacity) how many more streams fit. RTMPS is the feature `tls`, which
 //! is on. The source is an MP4 or FLV file with H.264 and AAC; [`probe`] says what is in the way of any other.
 //!
+//! # What cannot be copied
+//! With an ffmpeg on the host, files that the native readers do not know (Matroska, MPEG-TS) and sound that is not AAC go
+//! through it by themselves, and a spec may ask for more: [`Video::encode`] with an [`Encoder`] that works here
+//! ([`encoders`](StreamManager::encoders)), a size, a rate. ffmpeg writes into a pipe; the clock, the connections and the
+//! key stay in this process. With [`Builder::renditions`] the first lap of a looped film is kept, and copied ever
+//! after; [`prepare`](StreamManager::prepare) makes it ahead of time. [`analyze`](StreamManager::analyze) says what a
+//! platform would dislike about a file, and how to mend it.
+//!
+//! # What it leaves alone
 //! The library makes no runtime, installs no signal handler, sets no global logger and writes nothing to standard
 //! output. It runs on the tokio runtime on which the manager was built.
 //!
 //! # How it is built
 //! Control: spec → survey (what is in the file) → plan (what it takes) → permit → supervisor (a pure state machine and one task) →
-//! session. Media: file → cursor → timeline → leg → RTMP. Modules use lower layers
-//! only; a test holds that.
+//! session. Media: file → cursor, or ffmpeg → tape, → timeline → leg → RTMP. Modules use lower layers only; a test holds
+//! that.
 
 #[cfg(windows)]
 compile_error!("streambro runs on Linux and macOS; on Windows use WSL 2.");
