@@ -208,8 +208,8 @@ fn words(kind: &EventKind) -> Option<String> {
             Some(format!("{reason:?}: {detail}; again in {:.1} s", *delay as f64 / 1e3))
         }
         EventKind::Encoder { encoder, detail, .. } => {
-            let name = encoder.map_or("copies", |encoder| encoder.name());
-            Some(format!("ffmpeg   {name}: {detail}"))
+            let name = encoder.map_or(String::new(), |encoder| format!("{}: ", encoder.name()));
+            Some(format!("ffmpeg   {name}{detail}"))
         }
         EventKind::Rendition { detail, .. } => Some(format!("ffmpeg   {detail}")),
         EventKind::Phase { to: Phase::Holding, detail, .. } => {
