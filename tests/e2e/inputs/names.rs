@@ -241,10 +241,11 @@ async fn ten_thousand_names_play_and_none_of_them_is_ever_a_word_of_a_command() 
     }
     until_left(&mut channels, 0).await;
     for ((program, argv), times) in scribe.told() {
-        if program == "ffprobe" {
-            assert_eq!(argv, probing);
-        } else {
-            *argvs.entry((program, argv)).or_default() += times;
+        match program.as_str() {
+            "ffprobe" => assert_eq!(argv, probing),
+            // The trial of the encoder, of no film.
+            _ if argv.iter().any(|arg| arg == "lavfi") => assert!(times <= 2, "{times} trials"),
+            _ => *argvs.entry((program, argv)).or_default() += times,
         }
     }
     let making = one(argvs, "ffmpeg", STREAMS);

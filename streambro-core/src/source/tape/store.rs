@@ -97,6 +97,8 @@ mod tests {
     }
 
     proptest! {
+        // Each writes megabytes.
+        #![proptest_config(ProptestConfig::with_cases(32))]
         #[test]
         fn what_was_appended_is_read_until_it_is_let_go(
             steps in proptest::collection::vec((0_usize..200_000, 0_u64..300_000, 1_usize..100_000), 1..40)
