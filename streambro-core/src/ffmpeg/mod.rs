@@ -5,7 +5,7 @@ mod ask;
 mod death;
 mod encoders;
 #[cfg(feature = "test-hooks")]
-pub mod fuzz;
+pub(crate) mod fuzz;
 mod process;
 mod progress;
 mod sandbox;

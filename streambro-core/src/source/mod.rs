@@ -4,7 +4,7 @@ mod disk;
 mod feed;
 mod film;
 #[cfg(feature = "test-hooks")]
-pub mod fuzz;
+pub(crate) mod fuzz;
 mod keeper;
 mod pass;
 mod production;

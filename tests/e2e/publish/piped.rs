@@ -98,10 +98,10 @@ async fn ffmpeg_and_whoever_watches_it_never_learn_a_key_on_the_air_or_while_a_s
     let film = Clip::new().seconds(10.0).make().await;
     let foreign = Clip::new().seconds(10.0).container("mkv").make().await;
     let dir = streambro_tests::scratch();
-    // It understands the film, and dies of it.
+    // It answers and can be tried, and dies of every film.
     let sick = dir.path().join("ffmpeg");
-    let words =
-        "[ \"$1\" = -version ] && exec ffmpeg -version\necho 'Error while decoding: no good' >&2\nexit 1\n";
+    let words = "case \" $* \" in *' lavfi '*) exit 0 ;; *' -version '*) exec ffmpeg -version ;; esac\n\
+                 echo 'Error while decoding: no good' >&2\nexit 1\n";
     fs::write(&sick, format!("#!/bin/sh\n{words}")).unwrap();
     fs::set_permissions(&sick, fs::Permissions::from_mode(0o755)).unwrap();
 
