@@ -286,7 +286,11 @@ impl Fsm {
         // What is left of a film that has played is nothing that another destination could still wait for.
         let played = end.reason == Reason::Finished && !self.is_on_air();
         if played || self.legs.iter().all(|leg| leg.phase == LegPhase::Ended) {
-            self.stop(end.reason, end.detail, effects);
+            // It has played to the end of what could be made, and that was not the end of the film.
+            let missing = self.passes.as_ref().and_then(Passes::missing);
+            let missing = missing.filter(|_| end.reason == Reason::Finished).cloned();
+            let (reason, detail) = missing.unwrap_or((end.reason, end.detail));
+            self.stop(reason, detail, effects);
         }
     }
 

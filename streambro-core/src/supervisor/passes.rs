@@ -35,6 +35,8 @@ pub(crate) struct Passes {
     backoff: Backoff,
     budget: Budget,
     trouble: Option<(Reason, String)>,
+    /// Why the end of the last lap is not there.
+    missing: Option<(Reason, String)>,
 }
 
 /// What the next run does.
@@ -86,6 +88,7 @@ impl Passes {
             backoff: Backoff::new(seed),
             budget: Budget::new(retry),
             trouble: None,
+            missing: None,
         }
     }
 
@@ -96,6 +99,11 @@ impl Passes {
     /// Why there is no run, or why the last one failed.
     pub(super) fn trouble(&self) -> Option<&(Reason, String)> {
         self.trouble.as_ref()
+    }
+
+    /// Why the end of the last lap was never made, though the lap is over: what played is not all there is.
+    pub(super) fn missing(&self) -> Option<&(Reason, String)> {
+        self.missing.as_ref()
     }
 
     pub(super) fn is_running(&self) -> bool {
@@ -189,7 +197,11 @@ impl Passes {
                 return Next::FallBack;
             }
             // Nothing is left of this lap that can be read: the next begins.
-            PassFault::Unreadable if self.ready && self.plan.from_ms > 0 => return self.next_lap(),
+            PassFault::Unreadable if self.ready && self.plan.from_ms > 0 => {
+                let next = self.next_lap();
+                self.missing = (next == Next::Close).then_some((reason, detail));
+                return next;
+            }
             PassFault::Encoder | PassFault::Passing | PassFault::Unreadable => {}
         }
         if !self.ready && self.futile >= FUTILE_RUNS {
@@ -303,8 +315,10 @@ mod tests {
         assert!(matches!(end(&mut passes, failed(PassFault::Passing, 9_000), SECOND), Next::Wait(_)));
         assert_eq!(end(&mut passes, failed(PassFault::Unreadable, 9_000), SECOND), Next::Run);
         assert_eq!((passes.plan().from_ms, passes.trouble().unwrap().0), (0, Reason::EncoderFailed));
+        assert_eq!(passes.missing(), None);
         end(&mut passes, failed(PassFault::Passing, 9_000), SECOND);
         assert_eq!(end(&mut passes, failed(PassFault::Unreadable, 9_000), SECOND), Next::Close);
+        assert_eq!(passes.missing().unwrap().0, Reason::EncoderFailed);
     }
 
     #[test]
