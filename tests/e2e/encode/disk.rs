@@ -14,7 +14,7 @@ struct Disk<'a>(&'a Path);
 impl<'a> Disk<'a> {
     /// `None` where nobody may mount.
     fn mount(at: &'a Path, kib: u32) -> Option<Self> {
-        let options = std::ffi::CString::new(format!("size={kib}k")).unwrap();
+        let options = std::ffi::CString::new(format!("size={kib}k,mode=700")).unwrap();
         match mount("tmpfs", at, "tmpfs", MountFlags::empty(), options.as_c_str()) {
             Ok(()) => Some(Self(at)),
             Err(error) => {

@@ -60,7 +60,7 @@ async fn a_film_that_is_truncated_while_ffmpeg_reads_it_ends_the_stream_and_says
 async fn a_film_that_is_unlinked_while_it_plays_goes_on_to_its_end_also_in_another_ffmpeg() {
     let nginx = Nginx::start().await;
     let dir = scratch();
-    let film = copy(&Clip::new().seconds(12.0).make().await, dir.path());
+    let film = copy(&Clip::new().seconds(16.0).make().await, dir.path());
     let manager = manager().await;
     let spec = spec(&film, Repeat::Once, &nginx.rtmp_url("live"), "unlinked").video(small());
     let stream = manager.start(spec).await.unwrap();
@@ -74,7 +74,7 @@ async fn a_film_that_is_unlinked_while_it_plays_goes_on_to_its_end_also_in_anoth
     let (video, audio) = times(&files[0]).await;
     unbroken(&video, 100.0);
     unbroken(&audio, 60.0);
-    assert!((358..=364).contains(&video.len()), "{} pictures of 360", video.len());
+    assert!((478..=484).contains(&video.len()), "{} pictures of 480", video.len());
 }
 
 #[tokio::test]
@@ -157,5 +157,23 @@ async fn an_ffmpeg_that_dies_at_once_in_mid_stream_is_tried_now_and_then_until_i
     ends(&stream, Reason::Stopped).await;
     assert!(phases(&mut events).iter().all(|(to, _)| *to != Phase::Reconnecting));
     let files = nginx.settled("sick", 1, BOUND).await;
+    decodes(&files[0]).await;
+}
+
+#[tokio::test]
+async fn a_film_whose_sound_goes_on_behind_its_picture_is_played_to_the_end_of_both() {
+    let nginx = Nginx::start().await;
+    let film = Clip::new().seconds(3.0).audio_seconds(6.0).make().await;
+    let manager = manager().await;
+    let spec = spec(&film, Repeat::Once, &nginx.rtmp_url("live"), "longer").video(small());
+    let stream = manager.start(spec).await.unwrap();
+    let status = ends(&stream, Reason::Finished).await;
+    assert_eq!(status.legs[0].attempts, 1);
+    let files = nginx.settled("longer", 1, BOUND).await;
+    let (video, audio) = times(&files[0]).await;
+    assert_eq!(video.len(), 90);
+    unbroken(&video, 37.0);
+    unbroken(&audio, 60.0);
+    assert!(audio[audio.len() - 1] - audio[0] > 5_800.0, "{} ms of sound", audio[audio.len() - 1] - audio[0]);
     decodes(&files[0]).await;
 }
