@@ -5,6 +5,7 @@ mod disk;
 mod fallback;
 mod faults;
 mod film;
+mod host;
 mod kept;
 mod live;
 mod peers;

@@ -31,7 +31,7 @@ fn asked(name: &str) -> Option<u64> {
 
 /// What a process has that a library could leave behind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Belongings {
+pub(crate) struct Belongings {
     fds: usize,
     threads: usize,
     tasks: usize,
@@ -40,14 +40,14 @@ struct Belongings {
 }
 
 impl Belongings {
-    fn now() -> Self {
+    pub(crate) fn now() -> Self {
         let usage = mem::own();
         let tasks = tokio::runtime::Handle::current().metrics().num_alive_tasks();
         Self { fds: usage.fds, threads: usage.threads, tasks, children: children() }
     }
 
     /// Waits until nothing is there that was not there before.
-    async fn are_back(self) {
+    pub(crate) async fn are_back(self) {
         let deadline = Instant::now() + SOON;
         loop {
             let now = Self::now();
