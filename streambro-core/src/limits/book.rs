@@ -10,6 +10,7 @@ use super::{
     demand::Demand,
     limit::{Limit, LimitUse, Limits},
 };
+use crate::spec::Encoder;
 
 /// Places and the queue before them.
 ///
@@ -33,6 +34,7 @@ pub(super) struct Used {
     pub(super) streams: u64,
     by_user: BTreeMap<String, u64>,
     by_host: BTreeMap<String, u64>,
+    by_encoder: BTreeMap<Encoder, u64>,
     bits_per_second: u64,
     memory_bytes: u64,
     microcores: u64,
@@ -117,6 +119,12 @@ impl Book {
         shared.chain(self.own(demand)).find(Line::can_never_fit).map(Line::shown)
     }
 
+    /// The sessions of an encoder, if all of them are taken.
+    pub(super) fn over_sessions(&self, encoder: Encoder) -> Option<LimitUse> {
+        let demand = Demand { session: Some(encoder), ..Demand::default() };
+        self.own(&demand).find(Line::is_over).map(Line::shown)
+    }
+
     /// Enters a demand at its place in the queue.
     pub(super) fn enter(&mut self, demand: Demand, priority: i32) -> u64 {
         let key = self.next;
@@ -164,7 +172,7 @@ impl Book {
 
     /// The first that waits and can have a place.
     fn next_in_turn(&self) -> Option<(Reverse<i32>, u64)> {
-        // Users and hosts that somebody waits for: nobody of them may overtake.
+        // Users, hosts and encoders that somebody waits for: nobody of them may overtake.
         let mut awaited: BTreeSet<(Limit, Option<&str>)> = BTreeSet::new();
         for &(priority, key) in &self.queue {
             let demand = &self.entries.get(&key)?.demand;
@@ -229,6 +237,11 @@ impl Book {
         done
     }
 
+    /// The encoder of which an entry holds a session.
+    pub(super) fn session(&self, key: u64) -> Option<Encoder> {
+        self.entries.get(&key).filter(|_| self.is_granted(key))?.demand.session
+    }
+
     /// Whether an entry has its place.
     pub(super) fn is_granted(&self, key: u64) -> bool {
         self.entries.get(&key).is_some_and(|entry| matches!(entry.state, State::Granted { .. }))
@@ -282,7 +295,7 @@ impl Book {
         ]
     }
 
-    /// The limits of the demand's user and hosts.
+    /// The limits of the demand's user, hosts and encoder.
     fn own<'a>(&self, demand: &'a Demand) -> impl Iterator<Item = Line<'a>> {
         let Self { limits, used, .. } = self;
         let user = demand.user.as_deref().map(|user| Line {
@@ -299,7 +312,14 @@ impl Book {
             asked: *asked,
             max: limits.streams_per_host,
         });
-        user.into_iter().chain(hosts)
+        let session = demand.session.map(|encoder| Line {
+            limit: Limit::EncoderSessions,
+            of: Some(encoder.name()),
+            used: used.by_encoder.get(&encoder).copied().unwrap_or(0),
+            asked: 1,
+            max: limits.encoder_sessions.get(&encoder).copied(),
+        });
+        user.into_iter().chain(hosts).chain(session)
     }
 
     #[cfg(test)]
@@ -317,6 +337,9 @@ impl Used {
         for (host, count) in &demand.hosts {
             *self.by_host.entry(host.clone()).or_default() += count;
         }
+        if let Some(encoder) = demand.session {
+            *self.by_encoder.entry(encoder).or_default() += 1;
+        }
         // Sums of 64 bits: demands are estimates of real streams, and saturate where they are made.
         self.bits_per_second += demand.bits_per_second;
         self.memory_bytes += demand.memory_bytes;
@@ -326,25 +349,30 @@ impl Used {
 
     fn give_back(&mut self, demand: &Demand, unmeasured: bool) {
         self.streams -= 1;
-        for (map, key, count) in demand
-            .user
-            .iter()
-            .map(|user| (true, user, 1))
-            .chain(demand.hosts.iter().map(|(host, count)| (false, host, *count)))
-        {
-            let map = if map { &mut self.by_user } else { &mut self.by_host };
-            if let Some(taken) = map.get_mut(key) {
-                *taken -= count;
-                if *taken == 0 {
-                    map.remove(key);
-                }
-            }
+        if let Some(user) = &demand.user {
+            lower(&mut self.by_user, user, 1);
+        }
+        for (host, count) in &demand.hosts {
+            lower(&mut self.by_host, host, *count);
+        }
+        if let Some(encoder) = &demand.session {
+            lower(&mut self.by_encoder, encoder, 1);
         }
         self.bits_per_second -= demand.bits_per_second;
         self.memory_bytes -= demand.memory_bytes;
         self.microcores -= demand.microcores;
         if unmeasured {
             self.unmeasured_bytes -= demand.process_bytes;
+        }
+    }
+}
+
+/// Takes so many off, and leaves nothing where there is none left.
+fn lower<K: Ord>(taken: &mut BTreeMap<K, u64>, key: &K, count: u64) {
+    if let Some(left) = taken.get_mut(key) {
+        *left -= count;
+        if *left == 0 {
+            taken.remove(key);
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::spec::Encoder;
+
 /// What one stream takes while it runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Demand {
@@ -17,4 +19,9 @@ pub(crate) struct Demand {
     pub process_bytes: u64,
     /// CPU, in millionths of one core.
     pub microcores: u64,
+    /// The hardware encoder of which it takes a session: one at most, for it runs one ffmpeg at a time.
+    ///
+    /// A stream that falls back to another encoder while it runs keeps what it has: where it is on the air must not depend
+    /// on a place, and the device refuses by itself what is too much for it.
+    pub session: Option<Encoder>,
 }

@@ -13,6 +13,7 @@ use super::{
     limit::{LimitUse, Limits},
     refusal::Refusal,
 };
+use crate::spec::Encoder;
 
 /// Who holds places, and who waits for one.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ impl Ledger {
     /// Takes a place or, where that is the policy, a turn in the queue.
     ///
     /// # Errors
-    /// The first limit that is in the way: the manager's, then the user's, then a host's.
+    /// The first limit that is in the way: the manager's, then the user's, then a host's, then an encoder's.
     pub(crate) fn admit(self: &Arc<Self>, demand: Demand, priority: i32) -> Result<Permit, Refusal> {
         let mut book = self.book();
         let (key, _) = enter(&mut book, demand, priority)?;
@@ -107,6 +108,11 @@ impl Ledger {
     pub(crate) fn uses<'a>(&self, demands: impl Iterator<Item = &'a Demand>) -> Vec<Vec<LimitUse>> {
         let book = self.book();
         demands.map(|demand| book.uses(demand)).collect()
+    }
+
+    /// The sessions of an encoder, if all of them are taken.
+    pub(crate) fn lack_of_sessions(&self, encoder: Encoder) -> Option<LimitUse> {
+        self.book().over_sessions(encoder)
     }
 
     /// How many places are taken.
@@ -165,6 +171,11 @@ impl Permit {
     pub(crate) fn position(&self) -> Option<(usize, Option<LimitUse>)> {
         let book = self.ledger.book();
         if book.is_granted(self.key) { None } else { book.position(self.key) }
+    }
+
+    /// The encoder of which it holds a session.
+    pub(crate) fn session(&self) -> Option<Encoder> {
+        self.ledger.book().session(self.key)
     }
 
     /// Resolves when it is a place, or when the permit is gone.

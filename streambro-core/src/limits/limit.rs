@@ -1,6 +1,15 @@
 //! The limits there are, and how much of each is used.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
+
+use crate::spec::Encoder;
+
+/// What NVIDIA's drivers allow on GeForce cards, all cards of a machine together: 8 since January 2024, 2 to 5 with older
+/// drivers (NVIDIA's "Video Encode and Decode GPU Support Matrix", by github.com/keylase/nvidia-patch issue 776 of
+/// 2024-03-24). Professional cards have no limit, and no driver says which kind it is.
+const NVENC_SESSIONS: u64 = 8;
 
 /// The limits of a manager. `None` is unlimited.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +28,8 @@ pub(crate) struct Limits {
     pub microcores: Option<u64>,
     /// Measured memory of the process.
     pub process_bytes: Option<u64>,
+    /// Sessions of hardware encoders. One that is not in here is unlimited.
+    pub encoder_sessions: BTreeMap<Encoder, u64>,
 }
 
 impl Limits {
@@ -31,12 +42,18 @@ impl Limits {
         memory_bytes: None,
         microcores: None,
         process_bytes: None,
+        encoder_sessions: BTreeMap::new(),
     };
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { streams: Some(20), streams_per_user: Some(5), ..Self::NONE }
+        Self {
+            streams: Some(20),
+            streams_per_user: Some(5),
+            encoder_sessions: BTreeMap::from([(Encoder::Nvenc, NVENC_SESSIONS)]),
+            ..Self::NONE
+        }
     }
 }
 
@@ -86,6 +103,8 @@ limits! {
     Cpu = "cpu", "microcores";
     /// Measured memory of this process: [`max_process_memory`](crate::Builder::max_process_memory).
     ProcessMemory = "process_memory", "bytes";
+    /// Sessions of one hardware encoder: [`max_encoder_sessions`](crate::Builder::max_encoder_sessions).
+    EncoderSessions = "encoder_sessions", "sessions";
     /// Streams that wait for a place: [`Admission::Queue`](super::Admission::Queue).
     Waiting = "waiting", "streams";
     /// Free memory of the host beyond the [reserve](crate::Builder::memory_reserve). Tells in
@@ -105,7 +124,7 @@ limits! {
 pub struct LimitUse {
     /// Which.
     pub limit: Limit,
-    /// The user or the host whose limit it is; `None` for a limit of the manager.
+    /// The user, the host or the encoder whose limit it is; `None` for a limit of the manager.
     pub of: Option<String>,
     /// What is taken now, in [units of the limit](Limit::unit).
     pub used: u64,

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
+use crate::spec::Encoder;
 
 /// The ledger once more, without any sums: everything is counted anew at each question.
 #[derive(Default)]
 struct Model {
-    limits: [u64; 4],
+    limits: [u64; 5],
     max_waiting: usize,
     entries: Vec<Entry>,
     next: u64,
@@ -25,12 +26,15 @@ struct Entry {
 impl Model {
     fn fits(&self, demand: &Demand) -> (bool, bool) {
         let running = || self.entries.iter().filter(|entry| entry.granted).map(|entry| &entry.demand);
-        let [streams, per_user, per_host, bandwidth] = self.limits;
+        let [streams, per_user, per_host, bandwidth, sessions] = self.limits;
         let bits: u64 = running().map(|other| other.bits_per_second).sum();
         let shared = (running().count() as u64) < streams && bits + demand.bits_per_second <= bandwidth;
         let mine = running().filter(|other| demand.user.is_some() && other.user == demand.user).count();
         let at = |host: &String| running().filter_map(|other| other.hosts.get(host)).sum::<u64>();
-        let own = (mine as u64) < per_user && demand.hosts.iter().all(|(host, n)| at(host) + n <= per_host);
+        let same = running().filter(|other| demand.session.is_some() && other.session == demand.session).count();
+        let own = (mine as u64) < per_user
+            && demand.hosts.iter().all(|(host, n)| at(host) + n <= per_host)
+            && (demand.session != LIMITED || (same as u64) < sessions);
         (own, shared)
     }
 
@@ -39,15 +43,17 @@ impl Model {
         let mut waiting: Vec<_> = (0..self.entries.len()).filter(|at| !self.entries[*at].granted).collect();
         waiting.sort_by_key(|at| self.entries[*at].order);
         let (mut users, mut hosts): (Vec<&str>, Vec<&str>) = (vec![], vec![]);
+        let mut encoder_awaited = false;
         for at in waiting {
             let demand = &self.entries[at].demand;
             let passed = demand.user.as_deref().is_some_and(|user| users.contains(&user))
-                || demand.hosts.keys().any(|host| hosts.contains(&host.as_str()));
+                || demand.hosts.keys().any(|host| hosts.contains(&host.as_str()))
+                || (encoder_awaited && demand.session == LIMITED);
             let (own, shared) = self.fits(demand);
             if !passed && own {
                 return shared.then_some(at);
             }
-            let alone = Demand { hosts: BTreeMap::new(), ..demand.clone() };
+            let alone = Demand { hosts: BTreeMap::new(), session: None, ..demand.clone() };
             if !self.fits(&alone).0 {
                 users.extend(demand.user.as_deref());
             }
@@ -57,6 +63,8 @@ impl Model {
                     hosts.push(host);
                 }
             }
+            let alone = Demand { session: demand.session, ..Demand::default() };
+            encoder_awaited |= !self.fits(&alone).0;
         }
         None
     }
@@ -67,9 +75,15 @@ impl Model {
         }
     }
 
+    fn never(&self, demand: &Demand) -> bool {
+        let [.., per_host, bandwidth, sessions] = self.limits;
+        demand.bits_per_second > bandwidth
+            || demand.hosts.values().any(|n| *n > per_host)
+            || (demand.session == LIMITED && sessions == 0)
+    }
+
     fn admit(&mut self, demand: Demand, priority: i32) -> Option<u64> {
-        let [.., per_host, bandwidth] = self.limits;
-        if demand.bits_per_second > bandwidth || demand.hosts.values().any(|n| *n > per_host) {
+        if self.never(&demand) {
             return None;
         }
         let key = self.next;
@@ -85,6 +99,9 @@ impl Model {
     }
 }
 
+/// The encoder whose sessions are counted.
+const LIMITED: Option<Encoder> = Some(Encoder::Nvenc);
+
 #[derive(Clone, Debug)]
 enum Step {
     Admit(Demand, i32),
@@ -96,10 +113,12 @@ enum Step {
 fn any_demand() -> impl Strategy<Value = Demand> {
     let user = prop::option::of(prop::sample::select(vec!["a", "b"]));
     let hosts = prop::collection::btree_map(prop::sample::select(vec!["x", "y"]), 1..3_u64, 0..3);
-    (user, hosts, 0..12_u64).prop_map(|(user, hosts, bits_per_second)| Demand {
+    let session = prop::sample::select(vec![None, LIMITED, Some(Encoder::Qsv)]);
+    (user, hosts, 0..12_u64, session).prop_map(|(user, hosts, bits_per_second, session)| Demand {
         user: user.map(str::to_owned),
         hosts: hosts.into_iter().map(|(host, n)| (host.to_owned(), n)).collect(),
         bits_per_second,
+        session,
         ..Demand::default()
     })
 }
@@ -118,16 +137,17 @@ proptest! {
     #[test]
     fn the_ledger_does_what_counting_anew_would_do(
         steps in prop::collection::vec(any_step(), 1..60),
-        limits in [1..6_u64, 1..4, 1..4, 5..30],
+        limits in [1..6_u64, 1..4, 1..4, 5..30, 0..4],
         max_waiting in 0..5_usize,
     ) {
-        let [streams, per_user, per_host, bandwidth] = limits;
+        let [streams, per_user, per_host, bandwidth, sessions] = limits;
         let ledger = Ledger::new(
             Limits {
                 streams: Some(streams),
                 streams_per_user: Some(per_user),
                 streams_per_host: Some(per_host),
                 bits_per_second: Some(bandwidth),
+                encoder_sessions: BTreeMap::from([(Encoder::Nvenc, sessions)]),
                 ..Limits::NONE
             },
             Admission::Queue { max_waiting },
@@ -161,8 +181,7 @@ proptest! {
                     let at = model.entries.iter().position(|entry| entry.order.1 == *key).unwrap();
                     let old = model.entries.remove(at);
                     let fits = model.fits(&demand) == (true, true);
-                    let never = demand.bits_per_second > bandwidth
-                        || demand.hosts.values().any(|n| *n > per_host);
+                    let never = model.never(&demand);
                     prop_assert_eq!(changed, !never && (fits || !old.granted));
                     let order = (-i64::from(priority), *key);
                     model.entries.push(if changed { Entry { order, demand, ..old } } else { old });

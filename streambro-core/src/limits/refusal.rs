@@ -43,6 +43,11 @@ impl fmt::Display for LimitUse {
                 "{used} of {max} destinations at {of} are taken and {asked} more asked for; stop a stream that goes \
                  there, or raise the limit with `max_streams_per_host`"
             ),
+            Limit::EncoderSessions => write!(
+                f,
+                "{used} of {max} sessions of {of} are taken; wait until a stream gives one back, encode with x264, or \
+                 raise the limit with `max_encoder_sessions` if the device allows more"
+            ),
             Limit::Waiting => write!(f, "{used} of {max} places in the queue are taken"),
             _ => {
                 let (what, remedy) = match limit {

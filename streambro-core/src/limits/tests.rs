@@ -11,6 +11,7 @@ use std::{
 };
 
 use super::*;
+use crate::spec::Encoder;
 
 fn of(user: &str) -> Demand {
     Demand { user: Some(user.to_owned()), ..Demand::default() }
@@ -22,6 +23,14 @@ fn to(host: &str) -> Demand {
 
 fn bits(bits_per_second: u64) -> Demand {
     Demand { bits_per_second, ..Demand::default() }
+}
+
+fn with(encoder: Encoder) -> Demand {
+    Demand { session: Some(encoder), ..Demand::default() }
+}
+
+fn sessions(encoder: Encoder, sessions: u64) -> Limits {
+    Limits { encoder_sessions: BTreeMap::from([(encoder, sessions)]), ..Limits::NONE }
 }
 
 fn queueing(limits: Limits, max_waiting: usize) -> Arc<Ledger> {
@@ -189,6 +198,66 @@ fn one_that_waits_for_its_user_or_host_lets_others_pass_but_none_of_its_own() {
     assert!(both.is_granted() && !one.is_granted());
     drop((alice, both));
     assert!(alices.is_granted() && one.is_granted());
+}
+
+#[test]
+fn sessions_are_counted_for_each_encoder_and_the_refusal_says_which_and_what_to_do() {
+    let ledger = Ledger::new(sessions(Encoder::Nvenc, 2), Admission::Reject);
+    let held = [(); 2].map(|()| ledger.admit(with(Encoder::Nvenc), 0).unwrap());
+    let refusal = ledger.admit(with(Encoder::Nvenc), 0).unwrap_err();
+    assert_eq!((refusal.limit.limit, refusal.limit.of.as_deref()), (Limit::EncoderSessions, Some("nvenc")));
+    let text = refusal.to_string();
+    for part in ["2 of 2 sessions of nvenc", "wait", "x264", "`max_encoder_sessions`"] {
+        assert!(text.contains(part), "{text}");
+    }
+    assert_eq!(ledger.lack_of_sessions(Encoder::Nvenc).unwrap().used, 2);
+    assert_eq!(ledger.lack_of_sessions(Encoder::Qsv), None);
+    // Who needs none, or one of another encoder, is not in its way.
+    let others = [Demand::default(), with(Encoder::Qsv), with(Encoder::Qsv), with(Encoder::Qsv)];
+    let others = others.map(|demand| ledger.admit(demand, 0).unwrap());
+    assert_eq!(held[0].session(), Some(Encoder::Nvenc));
+    held[0].change(&Demand::default(), 0).unwrap();
+    assert_eq!((held[0].session(), ledger.lack_of_sessions(Encoder::Nvenc)), (None, None));
+    let third = ledger.admit(with(Encoder::Nvenc), 0).unwrap();
+    drop((held, others, third));
+    assert_eq!(*ledger.book().used(), book::Used::default());
+}
+
+#[test]
+fn one_that_waits_for_a_session_lets_others_pass_and_gets_the_next_that_comes_back() {
+    let ledger = queueing(sessions(Encoder::Nvenc, 1), 9);
+    let held = ledger.admit(with(Encoder::Nvenc), 0).unwrap();
+    let [first, second] = [(); 2].map(|()| ledger.admit(with(Encoder::Nvenc), 0).unwrap());
+    assert!(!first.is_granted() && first.session().is_none());
+    assert!(ledger.admit(Demand::default(), 0).unwrap().is_granted());
+    let outlook = ledger.explain(&with(Encoder::Nvenc), 0);
+    let line = outlook.limits.iter().find(|line| line.limit == Limit::EncoderSessions).unwrap();
+    assert_eq!((line.of.as_deref(), line.used, line.asked, line.max), (Some("nvenc"), 1, 1, Some(1)));
+    let Prospect::Waits { position: 3, limit: Some(limit) } = outlook.prospect else { panic!("{outlook:?}") };
+    assert_eq!(limit.limit, Limit::EncoderSessions);
+    // A copy takes over from the encoder.
+    held.change(&Demand::default(), 0).unwrap();
+    assert!(first.is_granted() && !second.is_granted());
+    drop(first);
+    assert!(second.is_granted());
+}
+
+#[test]
+fn an_encoder_that_may_have_no_session_is_refused_and_not_queued() {
+    let ledger = queueing(sessions(Encoder::Vaapi, 0), 9);
+    assert_eq!(refused(&ledger, with(Encoder::Vaapi)), (Limit::EncoderSessions, 1));
+    assert!(ledger.lack_of_sessions(Encoder::Vaapi).is_some());
+}
+
+#[test]
+fn eight_is_what_consumer_cards_of_nvidia_allow() {
+    let ledger = Ledger::new(Limits { streams: None, ..Limits::default() }, Admission::Reject);
+    let held = [(); 8].map(|()| ledger.admit(with(Encoder::Nvenc), 0).unwrap());
+    assert_eq!(refused(&ledger, with(Encoder::Nvenc)), (Limit::EncoderSessions, 1));
+    assert!(ledger.admit(with(Encoder::Qsv), 0).is_ok());
+    let without = Ledger::new(Limits::NONE, Admission::Reject);
+    let more = [(); 9].map(|()| without.admit(with(Encoder::Nvenc), 0).unwrap());
+    drop((held, more));
 }
 
 #[test]

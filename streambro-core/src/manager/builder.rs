@@ -113,6 +113,17 @@ impl Builder {
         self
     }
 
+    /// Limits the streams that each hardware encoder encodes at once. Default: 8 for [`Encoder::Nvenc`], which is what
+    /// NVIDIA's drivers allow on consumer cards, all cards of a machine together; unlimited for the others.
+    ///
+    /// Raise it for a professional card, which has no such limit; lower it where other programs encode as well, or the
+    /// driver is of 2023 or older. A stream that names the encoder is refused beyond it, or waits; [`Encoder::Auto`] goes
+    /// on to the next encoder. What [`prepare`](StreamManager::prepare) makes takes no place and does not count.
+    pub fn max_encoder_sessions(mut self, encoder: Encoder, sessions: usize) -> Self {
+        self.limits.encoder_sessions.insert(encoder, sessions as u64);
+        self
+    }
+
     /// Lifts all limits; those that are set after this count.
     pub fn unlimited(mut self) -> Self {
         self.limits = Limits::NONE;
@@ -247,8 +258,8 @@ impl Builder {
     /// Creates the manager on the current tokio runtime, which needs its time and I/O drivers.
     ///
     /// # Errors
-    /// `InvalidSpec` when the media root cannot be looked at or is not a directory, or when streams shall wait for memory
-    /// that nobody measures; `NotAllowed` and `Host` when the directory of renditions cannot be used.
+    /// `InvalidSpec` when the media root cannot be looked at or is not a directory, when streams shall wait for memory that
+    /// nobody measures, or when the sessions of an encoder are limited that has none; `NotAllowed` and `Host` when the directory of renditions cannot be used.
     ///
     /// # Panics
     /// Outside a tokio runtime.
@@ -280,6 +291,13 @@ impl Builder {
             let detail =
                 "streams that wait for memory need a monitor to see it come free: do not turn it off";
             return Err(Error::new(ErrorKind::InvalidSpec, "monitor_every", detail));
+        }
+        if let Some(encoder) = self.limits.encoder_sessions.keys().find(|encoder| !encoder.is_hardware()) {
+            let detail = format!(
+                "{} has no sessions; name a hardware encoder, or limit what the processor encodes with `max_stream_cpu`",
+                encoder.name()
+            );
+            return Err(Error::new(ErrorKind::InvalidSpec, "max_encoder_sessions", detail));
         }
         let workshop = self.workshop;
         let workshop = aside(move || Workshop::open(workshop)).await??;

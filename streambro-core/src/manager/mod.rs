@@ -30,6 +30,8 @@ pub use user::UserScope;
 pub use verbs::StreamManager;
 
 #[cfg(test)]
+mod sessions_tests;
+#[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod user_tests;

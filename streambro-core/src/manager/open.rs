@@ -130,7 +130,7 @@ impl StreamManager {
             let job = Job { audio, ..Job::copy(gated.format) };
             vec![Way { job, encoder: None, decodes: false, instead: String::new() }]
         };
-        let work = work(video, &road, known);
+        let mut work = work(video, &road, known);
         let (why, ways) = match (road, encode) {
             (Road::Encode { why }, Some(encode)) => {
                 let shape = shape(foreign);
@@ -157,6 +157,7 @@ impl StreamManager {
             }
             _ => None,
         };
+        work.encoder = ways.first().and_then(|way| way.encoder);
         let length_ms = foreign.and_then(|foreign| foreign.duration_ms);
         Ok(Production {
             ffmpeg: tools.ffmpeg.clone(),
@@ -182,7 +183,7 @@ async fn with_rendition(made: Production) -> Result<Prepared> {
             }
         }
     }
-    Ok(Prepared::Production(Arc::new(made)))
+    Ok(Prepared::Production(Box::new(made)))
 }
 
 /// What it takes to send a source on this road.
@@ -208,7 +209,7 @@ pub(super) fn work(video: &Video, road: &Road, learnt: &Learnt) -> Work {
         bits_per_second: bitrate(encode, foreign, len),
         pixels,
         pixels_per_second,
-        hardware: encode.is_some_and(|encode| !matches!(encode.encoder, Encoder::X264 | Encoder::Auto)),
+        encoder: encode.map(|encode| encode.encoder),
     }
 }
 

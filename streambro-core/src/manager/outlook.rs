@@ -10,7 +10,7 @@ use crate::{
         verdict,
     },
     source::Prepared,
-    spec::{Destination, Platform, Source, StreamSpec, Video},
+    spec::{Destination, Encoder, Platform, Source, StreamSpec, Video},
 };
 
 impl StreamManager {
@@ -48,7 +48,11 @@ impl StreamManager {
             Some(opened) => cost(spec, &Prepared::Film(opened)),
             None => {
                 let tls = spec.destinations.iter().map(|to| to.url.is_tls());
-                Cost::of(&work(&spec.video, &road, &learnt), tls)
+                let mut work = work(&spec.video, &road, &learnt);
+                if work.encoder == Some(Encoder::Auto) {
+                    work.encoder = self.auto(&spec.video).await?;
+                }
+                Cost::of(&work, tls)
             }
         };
         let demand = plan::demand(spec, &cost);
@@ -63,6 +67,14 @@ impl StreamManager {
             verdict: if taken { Verdict::IdTaken } else { verdict(&outlook.prospect) },
             demand: Some(demand),
         })
+    }
+
+    /// The encoder that `Auto` stands for now, if one works.
+    async fn auto(&self, video: &Video) -> Result<Option<Encoder>> {
+        let Video::Encode(encode) = video else { return Ok(None) };
+        let working = self.0.workshop.working(encode).await?;
+        let free = self.first_free(working.iter().copied(), None);
+        Ok(working.get(free.map_or(0, |(at, _)| at)).copied())
     }
 
     /// Says how a source would be sent to a destination, what its platform would say to it, and how to encode it so that

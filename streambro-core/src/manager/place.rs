@@ -7,7 +7,7 @@ use crate::{
     monitor::{ProcessSample, Root},
     plan::{self, Cost, Facts},
     source::Prepared,
-    spec::{StreamId, StreamSpec},
+    spec::{Encoder, StreamId, StreamSpec},
     supervisor::Run,
 };
 
@@ -39,15 +39,18 @@ impl StreamManager {
         }
     }
 
-    pub(super) fn admit(&self, spec: &StreamSpec, prepared: &Prepared) -> Result<Permit> {
+    /// Takes a place or a turn, and settles with it which encoder comes first.
+    pub(super) fn admit(&self, spec: &StreamSpec, prepared: &mut Prepared) -> Result<Permit> {
+        self.pass_by(prepared, None);
         let demand = demand(spec, prepared);
         self.0.ledger.admit(demand, spec.priority).map_err(|refusal| refused(spec, &refusal))
     }
 
     /// Takes over the place or the turn of a run that is to be replaced, or gets a new one.
-    pub(super) fn inherit(&self, old: &Run, spec: &StreamSpec, prepared: &Prepared) -> Result<Permit> {
+    pub(super) fn inherit(&self, old: &Run, spec: &StreamSpec, prepared: &mut Prepared) -> Result<Permit> {
         let mut held = old.permit();
         if let Some(permit) = held.as_ref() {
+            self.pass_by(prepared, permit.session());
             let changed = permit.change(&demand(spec, prepared), spec.priority);
             changed.map_err(|refusal| refused(spec, &refusal))?;
         }
@@ -55,6 +58,43 @@ impl StreamManager {
             Some(permit) => Ok(permit),
             None => self.admit(spec, prepared),
         }
+    }
+
+    /// Lets the encoders whose sessions are all taken come after the others: [`Auto`](crate::Encoder::Auto) takes what is
+    /// free. Where there is no other, or nothing is free, everything stays as it is, and is refused or waits.
+    ///
+    /// Asked right before the place is taken, under the registry's lock: of many starts at once each sees what those before
+    /// it took. One that then waits, for something else, stays with its encoder.
+    fn pass_by(&self, prepared: &mut Prepared, held: Option<Encoder>) {
+        let Prepared::Production(made) = prepared else { return };
+        let ways = made.encoders();
+        if let Some((at, passed)) = self.first_free(ways.iter().map(|(_, encoder)| *encoder), held)
+            && at > 0
+        {
+            made.begin_with(ways[at].0, &passed.join("; "));
+        }
+    }
+
+    /// The first of these encoders that has a session left, and why it is not one before it. The session that the asker
+    /// holds already is free for it.
+    pub(super) fn first_free(
+        &self,
+        encoders: impl IntoIterator<Item = Encoder>,
+        held: Option<Encoder>,
+    ) -> Option<(usize, Vec<String>)> {
+        let mut passed = vec![];
+        for (at, encoder) in encoders.into_iter().enumerate() {
+            match self.0.ledger.lack_of_sessions(encoder).filter(|_| held != Some(encoder)) {
+                Some(line) => passed.push(format!(
+                    "{}: {} of {} sessions are taken",
+                    encoder.name(),
+                    line.used,
+                    line.max.unwrap_or_default()
+                )),
+                None => return Some((at, passed)),
+            }
+        }
+        None
     }
 
     /// Looks how much memory the process has, where that is limited.

@@ -163,7 +163,7 @@ impl StreamManager {
         if known.is_settled() && known.spec.difference(&spec).is_none() {
             return Ok(Stream(known));
         }
-        let prepared = self.open(&spec).await?;
+        let mut prepared = self.open(&spec).await?;
         self.weigh();
         let (old, run) = {
             let mut registry = self.registry();
@@ -178,7 +178,7 @@ impl StreamManager {
                 let detail = "the stream is being stopped; start it again when it has ended";
                 return Err(Error::new(ErrorKind::Ended, id.as_str(), detail));
             }
-            let permit = self.inherit(&old, &spec, &prepared)?;
+            let permit = self.inherit(&old, &spec, &mut prepared)?;
             let run = Run::new(id.clone(), spec, &self.0.services.books);
             run.hold(permit);
             let entry = Entry { run: Arc::clone(&run), task: None };
@@ -362,14 +362,14 @@ impl StreamManager {
             let detail = "another `replace` has taken its place";
             return Err(Error::new(ErrorKind::Ended, run.id.as_str(), detail));
         };
-        let Some(prepared) = prepared.filter(|_| !run.is_stopping()) else {
+        let Some(mut prepared) = prepared.filter(|_| !run.is_stopping()) else {
             // A host's subscriber to traces may come back.
             drop(registry);
             run.end(Reason::Stopped, "", &self.0.services.bus);
             return Ok(());
         };
         if run.permit().is_none() {
-            run.hold(self.admit(&run.spec, &prepared)?);
+            run.hold(self.admit(&run.spec, &mut prepared)?);
         }
         run.show_waiting(&self.0.services);
         let work = supervisor::run(Arc::clone(run), prepared, Arc::clone(&self.0.services));

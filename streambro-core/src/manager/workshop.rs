@@ -97,6 +97,19 @@ impl Workshop {
         .await?
     }
 
+    /// The encoders that work for a picture, in the order in which they are chosen.
+    pub(super) async fn working(self: &Arc<Self>, encode: &Encode) -> Result<Vec<Encoder>> {
+        let (workshop, device) = (Arc::clone(self), encode.device.clone());
+        aside(move || {
+            let tools = workshop.toolbox.look()?;
+            let order = chain(&workshop.settings.order);
+            let reports = workshop.encoders.reports(&tools, &order, device.as_deref());
+            let works = |report: &EncoderReport| report.availability == Availability::Available;
+            Ok(reports.into_iter().filter(works).map(|report| report.encoder).collect())
+        })
+        .await?
+    }
+
     /// How a picture can be encoded here, each way to be tried after the one before has failed.
     ///
     /// # Errors

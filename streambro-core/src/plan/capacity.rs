@@ -24,6 +24,7 @@ impl Share {
             memory_bytes: cost.host_bytes(),
             process_bytes: cost.memory_bytes,
             microcores: cost.microcores,
+            session: cost.session,
             ..Demand::default()
         };
         Self::of(cost, demand)
@@ -63,7 +64,7 @@ pub struct Capacity {
     pub streams: u64,
     /// What is in the way of one more.
     pub binding: Option<Limit>,
-    /// The user or the host whose limit that is.
+    /// The user, the host or the encoder whose limit that is.
     pub of: Option<String>,
     /// Every limit that counts, the tightest first.
     pub limits: Vec<Room>,
@@ -75,7 +76,7 @@ pub struct Capacity {
 pub struct Room {
     /// Which.
     pub limit: Limit,
-    /// The user or the host whose limit it is; `None` for one of the manager or the machine.
+    /// The user, the host or the encoder whose limit it is; `None` for one of the manager or the machine.
     pub of: Option<String>,
     /// What is free, in [units of the limit](Limit::unit).
     pub free: u64,

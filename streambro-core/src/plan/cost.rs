@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::explain::Plan;
-use crate::{limits::Demand, spec::StreamSpec};
+use crate::{
+    limits::Demand,
+    spec::{Encoder, StreamSpec},
+};
 
 /// Private memory of one destination, in bytes: 15.7 KB by slope at 1,000 streams (docs/density.md).
 const PLAIN_BYTES: u64 = 16_000;
@@ -60,8 +63,8 @@ pub(crate) struct Work {
     /// Pixels of the encoded picture, and how many of them a second.
     pub pixels: u64,
     pub pixels_per_second: u64,
-    /// Whether hardware encodes.
-    pub hardware: bool,
+    /// What encodes the picture, as far as that is known; `None` where it is copied.
+    pub encoder: Option<Encoder>,
 }
 
 /// What a stream takes while it runs. An estimate from measurements, not a promise.
@@ -78,6 +81,8 @@ pub struct Cost {
     pub microcores: u64,
     /// File descriptors.
     pub descriptors: u64,
+    /// The hardware encoder of which it takes a session; `None` for the processor, and for what is copied.
+    pub session: Option<Encoder>,
 }
 
 impl Cost {
@@ -110,7 +115,8 @@ impl Cost {
             Plan::Copy => return cost,
             Plan::Remux | Plan::EncodeAudio => (COPYING_BYTES, COPYING_MICROCORES),
             Plan::Encode => {
-                let share = if work.hardware { HARDWARE_SHARE } else { 1 };
+                cost.session = work.encoder.filter(|encoder| encoder.is_hardware());
+                let share = if cost.session.is_some() { HARDWARE_SHARE } else { 1 };
                 let work_of =
                     work.pixels_per_second.saturating_mul(MICROCORES_PER_MPIXEL) / 1_000_000 / share;
                 (ENCODING_BYTES.saturating_add(work.pixels.saturating_mul(ENCODING_BYTES_PER_PIXEL)), work_of)
@@ -147,6 +153,7 @@ pub(crate) fn demand(spec: &StreamSpec, cost: &Cost) -> Demand {
         memory_bytes: cost.host_bytes().min(MOST),
         process_bytes: cost.memory_bytes.min(MOST),
         microcores: cost.microcores.min(MOST),
+        session: cost.session,
     }
 }
 
@@ -172,21 +179,23 @@ mod tests {
 
     #[test]
     fn encoding_costs_by_the_picture_and_copying_through_ffmpeg_little() {
-        let work = |plan, hardware| Work {
+        let work = |plan, encoder| Work {
             plan,
             bits_per_second: 3_000_000,
             pixels: 1_280 * 720,
             pixels_per_second: 1_280 * 720 * 30,
-            hardware,
+            encoder,
         };
-        let cost = |plan, hardware| Cost::of(&work(plan, hardware), [false]);
-        assert_eq!(cost(Plan::Copy, false), Cost::copy(3_000_000, false));
-        let encoded = cost(Plan::Encode, false);
+        let cost = |plan, encoder| Cost::of(&work(plan, encoder), [false]);
+        assert_eq!(cost(Plan::Copy, None), Cost::copy(3_000_000, false));
+        let encoded = cost(Plan::Encode, Some(Encoder::X264));
         assert!((60_000_000..75_000_000).contains(&encoded.memory_bytes), "{encoded:?}");
         assert!((25.0..40.0).contains(&encoded.cpu_percent()), "{encoded:?}");
-        assert!(cost(Plan::Encode, true).microcores < encoded.microcores / 4);
-        assert!(cost(Plan::Remux, false).cpu_percent() < 1.5);
-        let absurd = Work { pixels: u64::MAX, pixels_per_second: u64::MAX, ..work(Plan::Encode, false) };
+        let hardware = cost(Plan::Encode, Some(Encoder::Nvenc));
+        assert!(hardware.microcores < encoded.microcores / 4);
+        assert_eq!((encoded.session, hardware.session), (None, Some(Encoder::Nvenc)));
+        assert!(cost(Plan::Remux, None).cpu_percent() < 1.5);
+        let absurd = Work { pixels: u64::MAX, pixels_per_second: u64::MAX, ..work(Plan::Encode, None) };
         assert!(Cost::of(&absurd, [true; 32]).memory_bytes <= MOST);
     }
 

@@ -71,7 +71,7 @@ pub enum Verdict {
         position: usize,
         /// The first limit in its way; `None` when nothing but its turn is.
         limit: Option<Limit>,
-        /// The user or the host whose limit that is.
+        /// The user, the host or the encoder whose limit that is.
         of: Option<String>,
         /// By how much the limit would be passed, in its unit.
         over: u64,
@@ -81,7 +81,7 @@ pub enum Verdict {
     Refuse {
         /// The first limit in its way.
         limit: Limit,
-        /// The user or the host whose limit that is.
+        /// The user, the host or the encoder whose limit that is.
         of: Option<String>,
         /// By how much the limit would be passed, in its unit.
         over: u64,

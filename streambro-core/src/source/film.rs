@@ -6,12 +6,12 @@ use super::{disk::Disk, production::Production, tape::Tape};
 use crate::survey::Opened;
 
 /// A source that is open and understood.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) enum Prepared {
     /// It is copied as it is.
     Film(Arc<Opened>),
     /// ffmpeg makes something of it.
-    Production(Arc<Production>),
+    Production(Box<Production>),
 }
 
 /// What a stream plays.

@@ -77,6 +77,11 @@ impl Keep {
         Some(Self { store: Arc::clone(store), disks: disks.clone(), settings, hashing })
     }
 
+    /// Follows the ways when those before `first` go behind the others.
+    pub(super) fn begin_with(&mut self, first: usize) {
+        self.settings.rotate_left(first);
+    }
+
     /// Waits until the film is hashed, or cannot be. Cancel safe.
     pub(crate) async fn hashed(&self) {
         // The sender lives in here.

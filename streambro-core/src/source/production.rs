@@ -63,6 +63,33 @@ impl Way {
 }
 
 impl Production {
+    /// The encoders in the order in which they are tried, and the first way of each. Empty where the picture is copied.
+    pub(crate) fn encoders(&self) -> Vec<(usize, Encoder)> {
+        let mut found: Vec<(usize, Encoder)> = vec![];
+        for (at, way) in self.ways.iter().enumerate() {
+            if let Some(encoder) = way.encoder
+                && found.last().is_none_or(|(_, last)| *last != encoder)
+            {
+                found.push((at, encoder));
+            }
+        }
+        found
+    }
+
+    /// Tries a way first, and those before it after all the others: why that is so is for people.
+    pub(crate) fn begin_with(&mut self, first: usize, why: &str) {
+        self.ways.rotate_left(first);
+        if let Some(keep) = &mut self.keep {
+            keep.begin_with(first);
+        }
+        let way = &mut self.ways[0];
+        self.work.encoder = way.encoder;
+        if !way.instead.is_empty() {
+            way.instead.push_str("; ");
+        }
+        way.instead.push_str(why);
+    }
+
     /// A run from `from_ms` of the film on.
     pub(crate) fn pass(
         &self,

@@ -34,6 +34,11 @@ impl Encoder {
             Self::Vaapi => "vaapi",
         }
     }
+
+    /// Whether a device does it, and not the processor. Of [`Auto`](Self::Auto) nobody knows yet.
+    pub(crate) fn is_hardware(self) -> bool {
+        !matches!(self, Self::Auto | Self::X264)
+    }
 }
 
 /// How much time the encoder takes for quality, by libx264's names. The slower, the better the picture at the same

@@ -18,6 +18,7 @@ use super::Run;
 use crate::{
     event::{Bus, EventKind},
     journal::{Entry, LogLevel, What},
+    plan::{self, Cost, Work},
     source::{Child, Film, Keeper, PassEnd, PassFigures, PassNews, Production, Tape},
     spec::{StreamSpec, Times},
     status::{Encoding, EncodingState},
@@ -30,7 +31,7 @@ const SAFE: Duration = Duration::from_secs(3);
 /// What makes the tape of a run.
 #[derive(Debug)]
 pub(super) struct Studio {
-    production: Arc<Production>,
+    production: Production,
     tape: Arc<Tape>,
     figures: Arc<PassFigures>,
     keeper: Arc<Mutex<Option<Keeper>>>,
@@ -40,7 +41,7 @@ pub(super) struct Studio {
 }
 
 impl Studio {
-    pub(super) fn new(production: Arc<Production>) -> Self {
+    pub(super) fn new(production: Production) -> Self {
         Self {
             production,
             tape: Arc::default(),
@@ -191,6 +192,7 @@ impl Studio {
 
     fn hand_over(&self, run: &Run, film: Film, why: &str, bus: &Bus) -> PassEnd {
         self.tape.play(film);
+        run.give_back(&self.production.work);
         let detail = format!("{why}: it is copied from here on, and ffmpeg runs no more");
         run.tell(EventKind::Rendition { kept: true, detail }, bus);
         self.flows.notify_one();
@@ -230,6 +232,16 @@ impl Run {
     /// Writes down what ffmpeg says.
     fn say(&self, words: &str) {
         self.note(&self.span, Entry::new(What::Ffmpeg(LogLevel::Warn), words));
+    }
+
+    /// Gives back what only ffmpeg took: its memory, its CPU, the session of its encoder.
+    fn give_back(&self, work: &Work) {
+        let tls = self.spec.destinations.iter().map(|to| to.url.is_tls());
+        let demand = plan::demand(&self.spec, &Cost::native(work.bits_per_second, tls));
+        if let Some(permit) = self.permit().as_ref() {
+            // Refused only where the process has outgrown its memory meanwhile: then it keeps it all until it ends.
+            let _ = permit.change(&demand, self.spec.priority);
+        }
     }
 
     /// Shows what makes its tape.

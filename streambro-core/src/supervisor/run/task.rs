@@ -96,7 +96,7 @@ impl Supervisor {
                 (Reel::Film(Film { disk: services.disks.of(opened.device), opened }), None)
             }
             Prepared::Production(production) => {
-                let studio = Arc::new(Studio::new(production));
+                let studio = Arc::new(Studio::new(*production));
                 run.open_studio(&studio);
                 (Reel::Tape(Arc::clone(studio.tape())), Some(studio))
             }
