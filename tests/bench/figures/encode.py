@@ -19,7 +19,8 @@ FPS, WIDTH, HEIGHT = 30, 1280, 720
 # How often memory is looked at, in seconds.
 LOOK = 0.05
 
-# Issue 5. SSIM differs in the fourth digit from one thread count to the next and from one rate control to the next.
+# Percent of the other's, and SSIM that may be lost: chosen for what nobody sees. The count of threads alone moves it by
+# 0.00003 (measured with 1, 2 and 6), half the lookahead by 0.0005.
 BOUNDS = {"cpu": 95, "private": 85, "bitrate": 2, "ssim": 0.001}
 # For one short run beside other work.
 WIDE = {"cpu": 125, "private": 100, "bitrate": 5, "ssim": 0.005}
@@ -181,7 +182,8 @@ def ssim(path, film):
         f"[1:v]scale={WIDTH}:{HEIGHT}:flags=bicubic,format=yuv420p,setpts=N/{FPS}/TB[film];"
         "[made][film]ssim"
     )
-    command = ["ffmpeg", "-nostdin", "-hide_banner", "-nostats", "-i", path, "-i", film, "-lavfi", graph, "-f", "null", "-"]
+    inputs = ["-i", path, "-i", film]
+    command = ["ffmpeg", "-nostdin", "-hide_banner", "-nostats", *inputs, "-lavfi", graph, "-f", "null", "-"]
     done = subprocess.run(command, check=True, stderr=subprocess.PIPE, text=True)
     return told_ssim(done.stderr)
 
@@ -216,7 +218,7 @@ def percent(above, below):
 def checks(ratios, mine, other, faults, bounds):
     apart = percent(mine["bits_per_second"] - other["bits_per_second"], other["bits_per_second"])
     both = None not in (mine["ssim"], other["ssim"])
-    lost = other["ssim"] - mine["ssim"] if both else None
+    gained = mine["ssim"] - other["ssim"] if both else None
     line = lambda what, figure, text, bound, holds: {
         "what": what, "figure": figure, "text": text if figure is not None else "–", "bound": bound, "skipped": None,
         # A figure that could not be had is a fault, not a step left out.
@@ -227,10 +229,10 @@ def checks(ratios, mine, other, faults, bounds):
              lambda found: found <= bounds["cpu"]),
         line("private memory, peak: ours / theirs", private, f"{private or 0:.1f} %", f"≤ {bounds['private']} %",
              lambda found: found <= bounds["private"]),
-        line("bit rate of the picture: ours beside theirs", apart, f"{apart or 0:+.2f} %", f"within {bounds['bitrate']} %",
-             lambda found: abs(found) <= bounds["bitrate"]),
-        line("SSIM: ours less theirs", lost, f"{-(lost or 0):+.4f}", f"≥ -{bounds['ssim']}",
-             lambda found: found <= bounds["ssim"]),
+        line("bit rate of the picture: ours beside theirs", apart, f"{apart or 0:+.2f} %",
+             f"within {bounds['bitrate']} %", lambda found: abs(found) <= bounds["bitrate"]),
+        line("SSIM: ours less theirs", gained, f"{gained or 0:+.4f}", f"≥ -{bounds['ssim']}",
+             lambda found: found >= -bounds["ssim"]),
         line("faults", len(faults), str(len(faults)), "none", lambda found: found == 0),
     ]
 
@@ -248,8 +250,8 @@ def markdown(report):
     commands = "\n\n".join(f"{name}:\n\n```sh\n{command}\n```" for name, command in report["commands"].items())
     many = f"medians of {report['pairs']} pairs" if report["pairs"] > 1 else "one pair"
     parts = [
-        f"Measured on {report['date']} on {report['machine']}; {report['ffmpeg']}; {many}, {report['clip_seconds']} s of "
-        "film. MB are 1,048,576 bytes.",
+        f"Measured on {report['date']} on {report['machine']}; {report['ffmpeg']}; {many}, "
+        f"{report['clip_seconds']} s of film. MB are 1,048,576 bytes.",
         "### What must hold", held, "### Side by side", side, "### Ratios, pair by pair", each,
         "### The commands", commands,
     ]
