@@ -33,7 +33,7 @@ impl Wish {
         let text = rest.next().ok_or_else(|| format!("{option} needs a value"))?;
         let no = |what: &str| format!("{option}: {text} is {what}");
         match option {
-            "--encoder" => self.encoder = Some(encoder(&text).ok_or_else(|| no("no encoder known here"))?),
+            "--encoder" => self.encoder = Some(text.parse().map_err(|_| no("no encoder known here"))?),
             "--size" => self.size = Some(size(&text).ok_or_else(|| no("no size like 1280x720"))?),
             "--fps" => self.fps = Some(text.parse().map_err(|why| format!("{option}: {why}"))?),
             "--bitrate" => {
@@ -82,13 +82,6 @@ impl Wish {
             cache.unwrap_or_else(env::temp_dir).join("streambro")
         })
     }
-}
-
-fn encoder(name: &str) -> Option<Encoder> {
-    use Encoder::{Auto, Nvenc, Qsv, Vaapi, VideoToolbox, X264};
-    let plain = |name: &str| name.replace(['_', '-'], "");
-    let wanted = plain(name);
-    [Auto, X264, Nvenc, Qsv, VideoToolbox, Vaapi].into_iter().find(|encoder| plain(encoder.name()) == wanted)
 }
 
 fn size(text: &str) -> Option<(u32, u32)> {

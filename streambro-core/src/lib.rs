@@ -83,8 +83,8 @@ pub use ffmpeg::{Availability, EncoderReport, Sandbox, command};
 pub use journal::{LogLevel, LogLine, RunRecord};
 pub use limits::{Admission, Limit, LimitUse};
 pub use manager::{
-    Audit, AuditFinding, Builder, Check, Diagnosis, Mismatch, Preparation, PrepareProgress, PrepareStage,
-    Stream, StreamManager, UserScope,
+    Audit, AuditFinding, Builder, Check, Diagnosis, Mismatch, Preparation, PrepareOutcome, PrepareProgress,
+    PrepareStage, Stream, StreamManager, UserScope,
 };
 #[cfg(feature = "signals")]
 pub use manager::{EndSignal, shutdown_on_signals};

@@ -19,8 +19,8 @@ use std::{
 
 use serde_json::json;
 use streambro_core::{
-    Availability, Encoder, EncoderReport, ErrorKind, Preparation, PrepareStage, Source, StreamManager,
-    command,
+    Availability, Encoder, EncoderReport, ErrorKind, Preparation, PrepareOutcome, PrepareStage, Source,
+    StreamManager, command,
 };
 use streambro_examples::{
     encoding::{self, QUOTA, Wish},
@@ -133,17 +133,17 @@ async fn make(options: &Options, file: &Path) -> Done {
     watch(&preparation).await;
     let outcome = preparation.wait().await;
     let (seconds, end) = (began.elapsed().as_secs_f64(), preparation.progress());
-    // What was there already was made at no speed.
-    let (encoded, film_ms) = (outcome.is_ok() && end.speed > 0.0, end.total_ms);
+    let (encoded, film_ms) = (outcome == Ok(PrepareOutcome::Made), end.total_ms);
     // Waits for ffmpeg to end, should it be at work still.
     manager.shutdown(Duration::from_secs(10)).await;
 
     match &outcome {
-        Ok(()) if encoded => {
+        Ok(PrepareOutcome::Made) => {
             let speed = film_ms.map_or(0.0, |ms| ms as f64 / 1e3 / seconds);
             println!("encoded in {seconds:.1} s, {speed:.1} times as fast as it plays");
         }
-        Ok(()) => println!("there is a rendition of it already: nothing to do"),
+        Ok(PrepareOutcome::NotNeeded) => println!("it needs no ffmpeg: it is copied as it is"),
+        Ok(_) => println!("there is a rendition of it already: nothing to do"),
         Err(error) if error.kind == ErrorKind::Ended => println!("given up: nothing of it is left behind"),
         Err(error) => eprintln!("{error}"),
     }
@@ -164,7 +164,7 @@ async fn make(options: &Options, file: &Path) -> Done {
         );
     }
     Ok(match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::SUCCESS,
         Err(error) if error.kind == ErrorKind::Ended => ExitCode::from(INTERRUPTED),
         Err(_) => ExitCode::FAILURE,
     })

@@ -31,7 +31,8 @@ impl Model {
         let shared = (running().count() as u64) < streams && bits + demand.bits_per_second <= bandwidth;
         let mine = running().filter(|other| demand.user.is_some() && other.user == demand.user).count();
         let at = |host: &String| running().filter_map(|other| other.hosts.get(host)).sum::<u64>();
-        let same = running().filter(|other| demand.session.is_some() && other.session == demand.session).count();
+        let same =
+            running().filter(|other| demand.session.is_some() && other.session == demand.session).count();
         let own = (mine as u64) < per_user
             && demand.hosts.iter().all(|(host, n)| at(host) + n <= per_host)
             && (demand.session != LIMITED || (same as u64) < sessions);

@@ -22,7 +22,7 @@ mod workshop;
 pub use audit::{Audit, AuditFinding, Mismatch};
 pub use builder::Builder;
 pub use doctor::{Check, Diagnosis};
-pub use prepare::{Preparation, PrepareProgress, PrepareStage};
+pub use prepare::{Preparation, PrepareOutcome, PrepareProgress, PrepareStage};
 #[cfg(feature = "signals")]
 pub use signals::{EndSignal, shutdown_on_signals};
 pub use stream::Stream;

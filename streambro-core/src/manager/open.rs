@@ -13,7 +13,7 @@ use crate::{
     },
     media::foreign::Foreign,
     plan::{Block, Known, Plan, Road, Work, road},
-    source::{Keep, PassSource, Prepared, Production, Way},
+    source::{Keep, Kept, PassSource, Prepared, Production, Way},
     spec::{Encode, Encoder, Fps, Repeat, Size, Source, StreamSpec, Video},
     survey::{Examined, measure},
 };
@@ -179,7 +179,8 @@ async fn with_rendition(made: Production) -> Result<Prepared> {
     {
         for way in 0..made.ways.len() {
             if let Some(film) = keep.find(way).await {
-                return Ok(Prepared::Film(film.opened));
+                let kept = Kept { encoder: made.ways[way].encoder, why: made.why };
+                return Ok(Prepared::Kept(film.opened, kept));
             }
         }
     }

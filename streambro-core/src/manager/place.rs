@@ -116,7 +116,9 @@ fn demand(spec: &StreamSpec, prepared: &Prepared) -> Demand {
 pub(super) fn cost(spec: &StreamSpec, prepared: &Prepared) -> Cost {
     let tls = spec.destinations.iter().map(|to| to.url.is_tls());
     match prepared {
-        Prepared::Film(opened) => Cost::native(Facts::of(&opened.index, opened.len).bits_per_second, tls),
+        Prepared::Film(opened) | Prepared::Kept(opened, _) => {
+            Cost::native(Facts::of(&opened.index, opened.len).bits_per_second, tls)
+        }
         Prepared::Production(made) => Cost::of(&made.work, tls),
     }
 }

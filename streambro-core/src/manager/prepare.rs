@@ -105,7 +105,21 @@ struct Shared {
 struct State {
     hashed: u64,
     encoding_since: Option<Instant>,
-    error: Option<Error>,
+    encoded_for: Option<Duration>,
+    outcome: Option<Result<PrepareOutcome>>,
+}
+
+/// What a [`Preparation`] came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum PrepareOutcome {
+    /// ffmpeg has made the rendition.
+    Made,
+    /// It was there already.
+    Found,
+    /// The source needs none: it is copied as it is.
+    NotNeeded,
 }
 
 /// How far a [`Preparation`] is.
@@ -160,7 +174,7 @@ impl Preparation {
             total_ms: None,
             bytes: 0,
             figures: Arc::default(),
-            state: Mutex::default(),
+            state: Mutex::new(State { outcome: Some(Ok(PrepareOutcome::NotNeeded)), ..State::default() }),
             stage: watch::Sender::new(PrepareStage::Finished),
             cancel: CancellationToken::new(),
         };
@@ -180,7 +194,8 @@ impl Preparation {
             PrepareStage::Finished => total.unwrap_or(0),
             _ => shared.figures.read().reached_ms,
         };
-        let elapsed = state.encoding_since.map_or(0.0, |since| since.elapsed().as_secs_f64());
+        let elapsed = state.encoded_for.or_else(|| state.encoding_since.map(|since| since.elapsed()));
+        let elapsed = elapsed.map_or(0.0, |elapsed| elapsed.as_secs_f64());
         #[expect(clippy::cast_precision_loss, reason = "a measure for people")]
         let speed = if elapsed > 0.0 { done_ms as f64 / 1_000.0 / elapsed } else { 0.0 };
         let left = total.map(|total| total.saturating_sub(done_ms));
@@ -203,17 +218,18 @@ impl Preparation {
         self.shared.cancel.cancel();
     }
 
-    /// Waits until it is finished. Cancel safe.
+    /// Waits until it is finished, and says whether there was anything to do. Cancel safe.
     ///
     /// # Errors
     /// Why it failed: `SourceInvalid`, `EncoderUnavailable`, `EncoderFailed`, `Host` when the disk is full or the quota too
     /// small; `Ended` when it was cancelled, `Closed` when the manager shut down.
-    pub async fn wait(&self) -> Result<()> {
+    pub async fn wait(&self) -> Result<PrepareOutcome> {
         let over = |stage: &PrepareStage| matches!(stage, PrepareStage::Finished | PrepareStage::Failed);
         // The sender lives in here.
         let _ = self.shared.stage.subscribe().wait_for(over).await;
-        let error = self.shared.state().error.clone();
-        error.map_or(Ok(()), Err)
+        let outcome = self.shared.state().outcome.clone();
+        outcome
+            .unwrap_or_else(|| Err(self.shared.error(ErrorKind::Closed, "the manager or its runtime ended")))
     }
 }
 
@@ -248,8 +264,6 @@ impl Drop for LastWord {
         self.0.stage.send_if_modified(|stage| {
             let unsaid = matches!(stage, PrepareStage::Reading | PrepareStage::Encoding);
             if unsaid {
-                let error = self.0.error(ErrorKind::Closed, "the manager or its runtime ended");
-                self.0.state().error.get_or_insert(error);
                 *stage = PrepareStage::Failed;
             }
             unsaid
@@ -266,13 +280,17 @@ async fn work(shared: Arc<Shared>, production: Production, times: Times, closing
         made = make(&shared, &production, times) => made,
     };
     let stage = if made.is_ok() { PrepareStage::Finished } else { PrepareStage::Failed };
-    shared.state().error = made.err();
+    {
+        let mut state = shared.state();
+        state.encoded_for = state.encoding_since.map(|since| since.elapsed());
+        state.outcome = Some(made);
+    }
     shared.stage.send_replace(stage);
     drop(last_word);
 }
 
 /// Makes it. Dropped, it ends ffmpeg and leaves nothing on the disk.
-async fn make(shared: &Shared, production: &Production, times: Times) -> Result<()> {
+async fn make(shared: &Shared, production: &Production, times: Times) -> Result<PrepareOutcome> {
     let Some(keep) = &production.keep else {
         return Err(shared.error(ErrorKind::Host, "no thread could be started to read the film"));
     };
@@ -288,7 +306,7 @@ async fn make(shared: &Shared, production: &Production, times: Times) -> Result<
     }
     for way in 0..production.ways.len() {
         if keep.find(way).await.is_some() {
-            return Ok(());
+            return Ok(PrepareOutcome::Found);
         }
     }
     shared.state().encoding_since = Some(Instant::now());
@@ -314,7 +332,8 @@ async fn make(shared: &Shared, production: &Production, times: Times) -> Result<
             let finished = lock(&keeper).take().and_then(|keeper| keeper.finish(ms));
             let lost = || shared.error(ErrorKind::Host, "the rendition was lost; please report it");
             let kept = finished.ok_or_else(lost)?.await.map_err(|_| lost())?;
-            return kept.map(drop).map_err(|failure| shared.error(ErrorKind::Host, failure.detail));
+            let failed = |failure: Failure| shared.error(ErrorKind::Host, failure.detail);
+            return kept.map(|_| PrepareOutcome::Made).map_err(failed);
         }
         match passes.ended(end, began.elapsed(), false, &times) {
             Next::Run => {}
@@ -322,7 +341,8 @@ async fn make(shared: &Shared, production: &Production, times: Times) -> Result<
             Next::FallBack => passes.from_the_beginning(),
             Next::Wait(delay) => tokio::time::sleep(delay).await,
             Next::GiveUp(reason, detail) => return Err(shared.error(kind(reason), detail)),
-            Next::Close | Next::Rest => return Ok(()),
+            // Only after a lap, which has returned.
+            Next::Close | Next::Rest => return Ok(PrepareOutcome::Made),
         }
     }
 }

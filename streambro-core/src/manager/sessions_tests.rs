@@ -40,7 +40,10 @@ exec {ffmpeg} "$@""#
 
 fn builder(folder: &Path) -> Builder {
     // The script is no part of what the sandbox knows.
-    StreamManager::builder().ffmpeg(with_nvenc(folder)).sandbox(Sandbox::Off).max_encoder_sessions(Encoder::Nvenc, 2)
+    StreamManager::builder()
+        .ffmpeg(with_nvenc(folder))
+        .sandbox(Sandbox::Off)
+        .max_encoder_sessions(Encoder::Nvenc, 2)
 }
 
 fn encoded(id: &str, encoder: Encoder) -> StreamSpec {
@@ -124,7 +127,9 @@ async fn of_many_starts_at_once_the_sessions_go_to_as_many_and_none_is_refused()
     let starts: Vec<_> = (0..5)
         .map(|n| {
             let manager = manager.clone();
-            tokio::spawn(async move { manager.start(encoded(&format!("s{n}"), Encoder::Auto)).await.unwrap() })
+            tokio::spawn(
+                async move { manager.start(encoded(&format!("s{n}"), Encoder::Auto)).await.unwrap() },
+            )
         })
         .collect();
     let mut taken = vec![];
@@ -140,7 +145,8 @@ async fn of_many_starts_at_once_the_sessions_go_to_as_many_and_none_is_refused()
 async fn one_that_waits_for_a_session_runs_once_a_rendition_takes_over_from_the_encoder() {
     let folder = tempfile::tempdir().unwrap();
     let builder = builder(folder.path()).renditions(folder.path().join("kept"), 100_000_000);
-    let builder = builder.max_encoder_sessions(Encoder::Nvenc, 1).admission(Admission::Queue { max_waiting: 5 });
+    let builder =
+        builder.max_encoder_sessions(Encoder::Nvenc, 1).admission(Admission::Queue { max_waiting: 5 });
     let manager = builder.build().await.unwrap();
     // Without a lap that ends: it holds its session.
     let first = manager.start(encoded("first", Encoder::Nvenc)).await.unwrap();

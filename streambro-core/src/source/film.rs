@@ -3,15 +3,26 @@
 use std::sync::Arc;
 
 use super::{disk::Disk, production::Production, tape::Tape};
-use crate::survey::Opened;
+use crate::{spec::Encoder, survey::Opened};
 
 /// A source that is open and understood.
 #[derive(Debug)]
 pub(crate) enum Prepared {
     /// It is copied as it is.
     Film(Arc<Opened>),
+    /// What ffmpeg made of it before is copied.
+    Kept(Arc<Opened>, Kept),
     /// ffmpeg makes something of it.
     Production(Box<Production>),
+}
+
+/// Where a rendition comes from.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    /// What encoded its picture; `None` where it was copied.
+    pub encoder: Option<Encoder>,
+    /// Why ffmpeg was needed.
+    pub why: String,
 }
 
 /// What a stream plays.

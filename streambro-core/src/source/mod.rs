@@ -14,7 +14,7 @@ mod tape;
 
 pub(crate) use disk::Disks;
 pub(crate) use feed::{Batch, Feed, FeedMark, Fill};
-pub(crate) use film::{Film, Prepared, Reel};
+pub(crate) use film::{Film, Kept, Prepared, Reel};
 pub(crate) use keeper::{Keep, Keeper};
 pub(crate) use pass::{Child, PassEnd, PassFault, PassFigures, PassNews, PassSource};
 pub(crate) use production::{Production, Way};

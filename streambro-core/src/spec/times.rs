@@ -26,7 +26,8 @@ pub struct Times {
     pub survey: Duration,
     /// How long ffmpeg may take to its first picture: it seeks, and decodes what lies before.
     pub encoder_start: Duration,
-    /// How long ffmpeg may make nothing while there is room for it.
+    /// How long ffmpeg may make nothing while there is room for it. Less than is on the tape, so that another one is at work
+    /// before viewers notice.
     pub encoder_stall: Duration,
     /// How long ffmpeg may take to end by itself when it is asked to.
     pub encoder_stop: Duration,
@@ -61,7 +62,7 @@ impl Default for Times {
             goodbye: Duration::from_secs(5),
             survey: Duration::from_secs(30),
             encoder_start: Duration::from_secs(30),
-            encoder_stall: Duration::from_secs(10),
+            encoder_stall: Duration::from_secs(6),
             encoder_stop: Duration::from_secs(5),
             backoff_first: Duration::from_millis(500),
             backoff_max: Duration::from_secs(60),

@@ -36,6 +36,27 @@ pub struct Encoding {
     pub speed: f64,
 }
 
+impl Encoding {
+    /// Of what was made before the stream began.
+    pub(crate) fn kept(why: String, encoder: Option<Encoder>) -> Self {
+        Self {
+            why,
+            state: EncodingState::Kept,
+            encoder,
+            device_decodes: false,
+            pid: None,
+            sandbox: None,
+            runs: 0,
+            reached_ms: 0,
+            ahead_ms: 0,
+            buffered_bytes: 0,
+            lost_words: 0,
+            frames: 0,
+            speed: 0.0,
+        }
+    }
+}
+
 /// Whether ffmpeg runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]

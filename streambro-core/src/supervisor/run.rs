@@ -14,7 +14,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Span;
 
 pub(super) use self::task::{LastWord, supervise};
-use self::{notes::trace, studio::Studio};
+use self::{notes::trace, studio::Making};
 use super::fsm::Fsm;
 use crate::{
     clock,
@@ -71,8 +71,8 @@ pub(crate) struct Run {
     log: Mutex<Log>,
     books: Arc<Books>,
     span: Span,
-    /// What makes its tape, where ffmpeg is needed.
-    studio: OnceLock<Arc<Studio>>,
+    /// What makes what it plays, where ffmpeg is needed.
+    making: OnceLock<Making>,
 }
 
 /// What status shows of the state machine, copied out at every change.
@@ -123,7 +123,7 @@ impl Run {
             shown: Mutex::new(shown),
             started_unix_ms: clock::unix_ms(),
             permit: Mutex::default(),
-            studio: OnceLock::new(),
+            making: OnceLock::new(),
         })
     }
 
@@ -148,7 +148,7 @@ impl Run {
 
     /// Its ffmpeg, while one runs.
     pub(crate) fn child(&self) -> Option<Child> {
-        self.studio.get().and_then(|studio| studio.child())
+        self.making.get().and_then(Making::child)
     }
 
     /// Where it is, to look at or to wait for.
@@ -324,7 +324,7 @@ impl Run {
             bytes: legs.iter().map(|leg| leg.bytes).sum(),
             started_unix_ms: self.started_unix_ms,
             usage: self.gauge.usage().filter(|_| shown.ended_at.is_none()),
-            encoding: self.studio.get().map(|studio| studio.status(shown.ended_at.is_some())),
+            encoding: self.making.get().map(|making| making.status(shown.ended_at.is_some())),
             legs,
         }
     }

@@ -1,6 +1,10 @@
 //! The choices of an encoding that have names.
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, ErrorKind, Result};
 
 /// What encodes the picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -17,9 +21,26 @@ pub enum Encoder {
     /// Intel's Quick Sync Video.
     Qsv,
     /// Apple's.
+    #[serde(rename = "videotoolbox")]
     VideoToolbox,
     /// Whatever the Video Acceleration API drives: Intel's, AMD's.
     Vaapi,
+}
+
+impl FromStr for Encoder {
+    type Err = Error;
+
+    /// Reads a [name](Self::name).
+    ///
+    /// # Errors
+    /// `InvalidSpec` for anything else.
+    fn from_str(text: &str) -> Result<Self> {
+        let all = [Self::Auto, Self::X264, Self::Nvenc, Self::Qsv, Self::VideoToolbox, Self::Vaapi];
+        all.into_iter().find(|encoder| encoder.name() == text).ok_or_else(|| {
+            let detail = "write auto, x264, nvenc, qsv, videotoolbox or vaapi";
+            Error::new(ErrorKind::InvalidSpec, text, detail)
+        })
+    }
 }
 
 impl Encoder {
@@ -30,7 +51,7 @@ impl Encoder {
             Self::X264 => "x264",
             Self::Nvenc => "nvenc",
             Self::Qsv => "qsv",
-            Self::VideoToolbox => "video_toolbox",
+            Self::VideoToolbox => "videotoolbox",
             Self::Vaapi => "vaapi",
         }
     }

@@ -19,7 +19,7 @@ use crate::{
     event::{Bus, EventKind},
     journal::{Entry, LogLevel, What},
     plan::{self, Cost, Work},
-    source::{Child, Film, Keeper, PassEnd, PassFigures, PassNews, Production, Tape},
+    source::{Child, Film, Keeper, Kept, PassEnd, PassFigures, PassNews, Production, Tape},
     spec::{StreamSpec, Times},
     status::{Encoding, EncodingState},
     supervisor::passes::{PassPlan, Passes},
@@ -38,6 +38,31 @@ pub(super) struct Studio {
     /// Which of the production's ways is gone, beginning with 1; 0 before the first run.
     way: AtomicUsize,
     flows: Notify,
+}
+
+/// What makes, or has made, what a run plays.
+#[derive(Debug)]
+pub(super) enum Making {
+    Studio(Arc<Studio>),
+    Kept(Kept),
+}
+
+impl Making {
+    /// The running ffmpeg.
+    pub(super) fn child(&self) -> Option<Child> {
+        match self {
+            Self::Studio(studio) => studio.figures.read().process,
+            Self::Kept(_) => None,
+        }
+    }
+
+    /// What is known of it now.
+    pub(super) fn status(&self, ended: bool) -> Encoding {
+        match self {
+            Self::Studio(studio) => studio.status(ended),
+            Self::Kept(kept) => Encoding::kept(kept.why.clone(), kept.encoder),
+        }
+    }
 }
 
 impl Studio {
@@ -66,13 +91,8 @@ impl Studio {
         self.flows.notified().await;
     }
 
-    /// The running ffmpeg.
-    pub(super) fn child(&self) -> Option<Child> {
-        self.figures.read().process
-    }
-
     /// What is known of it now.
-    pub(super) fn status(&self, ended: bool) -> Encoding {
+    fn status(&self, ended: bool) -> Encoding {
         let figures = self.figures.read();
         let way = self.production.ways.get(self.way.load(Relaxed).saturating_sub(1));
         let state = match figures.process {
@@ -247,6 +267,14 @@ impl Run {
     /// Shows what makes its tape.
     pub(super) fn open_studio(&self, studio: &Arc<Studio>) {
         // A run has one at most.
-        let _ = self.studio.set(Arc::clone(studio));
+        let _ = self.making.set(Making::Studio(Arc::clone(studio)));
+    }
+
+    /// Shows, and tells, that it plays what has been made before.
+    pub(super) fn show_kept(&self, kept: Kept, bus: &Bus) {
+        let detail = "it has been made before, and is copied".to_owned();
+        let _ = self.making.set(Making::Kept(kept));
+        self.note(&self.span, Entry::new(What::Ffmpeg(LogLevel::Info), &detail));
+        self.tell(EventKind::Rendition { kept: true, detail }, bus);
     }
 }

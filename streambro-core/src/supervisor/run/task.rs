@@ -95,6 +95,10 @@ impl Supervisor {
             Prepared::Film(opened) => {
                 (Reel::Film(Film { disk: services.disks.of(opened.device), opened }), None)
             }
+            Prepared::Kept(opened, kept) => {
+                run.show_kept(kept, &services.bus);
+                (Reel::Film(Film { disk: services.disks.of(opened.device), opened }), None)
+            }
             Prepared::Production(production) => {
                 let studio = Arc::new(Studio::new(*production));
                 run.open_studio(&studio);
