@@ -57,7 +57,7 @@ async fn host_is_killed(ignores: &[&str]) {
         .expect("it was built with this test");
     let status = format!("/proc/{}/status", host.id().expect("it runs"));
     let mut lines = BufReader::new(host.stdout.take().expect("it is piped")).lines();
-    let line = timeout(BOUND, lines.next_line()).await.expect("a line in time").unwrap().expect("a line");
+    let line = timeout(2 * BOUND, lines.next_line()).await.expect("a line in time").unwrap().expect("a line");
     let words: Vec<u64> = line.split(' ').skip(1).map(|word| word.parse().expect("a number")).collect();
     let (made, pids) = words.split_first().expect("it tells");
     let pids: Vec<u32> = pids.iter().map(|&pid| u32::try_from(pid).unwrap()).collect();
@@ -95,8 +95,8 @@ async fn a_hundred_streams_that_came_and_went_leave_no_descriptor_thread_task_or
         module_path!(),
         "::a_hundred_streams_that_came_and_went_leave_no_descriptor_thread_task_or_child"
     );
+    // Of four streams each.
     const ROUNDS: usize = 25;
-    const WIDTH: usize = 4;
     if !process::alone(NAME) {
         return;
     }
@@ -111,13 +111,14 @@ async fn a_hundred_streams_that_came_and_went_leave_no_descriptor_thread_task_or
     })
     .await;
     for round in 0..ROUNDS {
-        let mut streams = vec![];
-        for n in 0..WIDTH {
+        let start = async |n: usize| {
             let spec = spec(&film, Repeat::Forever, &url, &format!("cycle-{n}"));
-            streams.push(manager.start(spec.video(small().size(160, 90).live())).await.unwrap());
-        }
+            manager.start(spec.video(small().size(160, 90).live())).await.unwrap()
+        };
+        let (a, b, c, d) = tokio::join!(start(0), start(1), start(2), start(3));
+        let streams = [a, b, c, d];
         for (n, stream) in streams.iter().enumerate() {
-            match (n + round) % WIDTH {
+            match (n + round) % streams.len() {
                 // As soon as it was asked for.
                 0 => {}
                 1 => drop(pid(stream).await),

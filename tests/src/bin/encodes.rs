@@ -25,16 +25,19 @@ async fn main() -> ExitCode {
 
 async fn run(file: &str, url: &str, count: u32) -> Result<std::convert::Infallible, Error> {
     let manager = StreamManager::builder().unlimited().allow_raw_options().build().await?;
-    let start = async |id: String, encode: Encode| {
-        let source = Source::file(file).repeat(Repeat::Forever);
-        let destination = Destination::new(url, id.clone())?;
-        manager.start(StreamSpec::new(id, source).destination(destination).video(encode.live())).await
+    let start = |id: String, encode: Encode| {
+        let (manager, source) = (manager.clone(), Source::file(file).repeat(Repeat::Forever));
+        let destination = Destination::new(url, id.clone());
+        async move {
+            manager.start(StreamSpec::new(id, source).destination(destination?).video(encode.live())).await
+        }
     };
     let small = Video::encode(Encoder::X264).size(160, 90).bitrate(100_000).preset(Preset::Ultrafast);
-    let mut streams = vec![];
+    let mut starting = tokio::task::JoinSet::new();
     for n in 0..count {
-        streams.push(start(format!("small-{n}"), small.clone()).await?);
+        starting.spawn(start(format!("small-{n}"), small.clone()));
     }
+    let streams: Vec<Stream> = starting.join_all().await.into_iter().collect::<Result<_, _>>()?;
     for stream in &streams {
         stream.wait_for(Phase::Live).await?;
     }
