@@ -38,7 +38,7 @@ const MEANT: &[u8] = b"\
     a'b\0%d\0%05d.mp4\0%s%n\0*\0?\0[a]\0{a,b}\0~\0$HOME\0$(id)\0`id`\0;id\0|id\0&\0>x\0<x\0\\\0\\n\0\n\0\
     a\nb\0\r\n\0\t\0a\nfile 'b'\0\x1b[2J\0\x7f\0\xff\0\xff\xfe\0\xc3\x28\0\xe2\x80\xae4pm.exe\0\
     concat:a|b\0subfile,,start,0,end,0,,:x\0data:video,x\0pipe:0\0pipe:1\0fd:3\0file:x\0http:x\0\
-    crypto:x\0async:x\0cache:x\0x.m3u8\0x.ffconcat\0x.sdp\0x.mpd\0=\0a=b\0#\0@x\0...\0..x\0%00\0con\00\0\
+    crypto:x\0async:x\0cache:x\0x.m3u8\0x.ffconcat\0x.sdp\0x.mpd\0=\0a=b\0#\0@x\0...\0..x\0%00\0con\x000\0\
     1\0NaN\0movie=x\0[in]\0a:v:0\0-loglevel debug";
 
 /// Different names that a folder can have, those that are meant first.
@@ -211,7 +211,7 @@ async fn ten_thousand_names_play_and_none_of_them_is_ever_a_word_of_a_command() 
     let builder = || StreamManager::builder().unlimited().ffmpeg(scribe.ffmpeg()).sandbox(Sandbox::Off);
     let free = builder().build().await.expect("the settings are good");
     let jailed = builder().media_root(dir.path()).build().await.expect("the settings are good");
-    let manager = |n: usize| if n % 2 == 0 { free.clone() } else { jailed.clone() };
+    let manager = |n: usize| if n.is_multiple_of(2) { free.clone() } else { jailed.clone() };
     // A jail follows no link that leads out of it.
     let is_refused = |n: usize| n % 2 == 1 && is_link(n);
 

@@ -115,14 +115,16 @@ async fn ffmpeg_and_whoever_watches_it_never_learn_a_key_on_the_air_or_while_a_s
     let books = [Book::of(&manager), Book::of(&failing)];
     let mut heard = Heard::default();
     let url = nginx.rtmp_url("live");
+    // The name that a server knows a stream by ends at the question mark.
+    let named = |name: &str| key.replacen('?', &format!("-{name}?"), 1);
     let of = |id: &str, file, url: &str, key: &str| spec(id, file, Repeat::Forever, url, key);
     let specs: [(&StreamManager, StreamSpec); 6] = [
         (&manager, of("encoded", &film, &url, key).video(encoded().live())),
-        (&manager, of("kept", &film, &url, &format!("{key}&kept")).video(encoded())),
-        (&manager, of("remuxed", &foreign, &url, &format!("{key}&remuxed"))),
+        (&manager, of("kept", &film, &url, &named("kept")).video(encoded())),
+        (&manager, of("remuxed", &foreign, &url, &named("remuxed"))),
         (&manager, of("refused", &foreign, &refusing.url(), key).video(encoded())),
         (&manager, of("unreachable", &foreign, &nobody, key)),
-        (&failing, of("sick", &film, &url, &format!("{key}&sick")).video(encoded())),
+        (&failing, of("sick", &film, &url, &named("sick")).video(encoded())),
     ];
     let mut streams = vec![];
     for (manager, spec) in specs {
