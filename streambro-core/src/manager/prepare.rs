@@ -57,7 +57,7 @@ impl StreamManager {
             self.0.services.times,
             self.0.closing.child_token(),
         );
-        self.0.services.tasks.spawn_on(work, self.runtime());
+        self.0.preparing.spawn_on(work, self.runtime());
         Ok(preparation)
     }
 }

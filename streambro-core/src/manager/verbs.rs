@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     builder::{Builder, YEAR},
@@ -55,6 +55,8 @@ pub(super) struct Inner {
     pub(super) wanted: Wanted,
     /// Cancelled when it shuts down or goes.
     pub(super) closing: CancellationToken,
+    /// What makes renditions ahead of time.
+    pub(super) preparing: TaskTracker,
     registry: Arc<Mutex<Registry>>,
     runtime: Handle,
     /// What forgets streams that have ended.
@@ -90,6 +92,7 @@ impl StreamManager {
             monitor: Monitor::new(monitor),
             wanted,
             closing: CancellationToken::new(),
+            preparing: TaskTracker::new(),
             registry,
             forgetting: Mutex::new(Some(runtime.spawn(forgetting))),
             runtime,
@@ -304,9 +307,10 @@ impl StreamManager {
             }
         }
         // What is aborted ends at its next breath; a host that blocks its runtime may hold it up.
-        let tasks = &self.0.services.tasks;
-        tasks.close();
-        let _ = timeout_at(deadline + LAST_BREATH, tasks.wait()).await;
+        for tasks in [&self.0.services.tasks, &self.0.preparing] {
+            tasks.close();
+            let _ = timeout_at(deadline + LAST_BREATH, tasks.wait()).await;
+        }
         let monitor = self.registry().monitor.take();
         let forgetting = self.0.forgetting.lock().unwrap_or_else(PoisonError::into_inner).take();
         for task in [monitor, forgetting].into_iter().flatten() {

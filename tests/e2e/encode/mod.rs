@@ -1,5 +1,6 @@
 //! Streams that ffmpeg makes, on real servers.
 
+mod ahead;
 mod desk;
 mod disk;
 mod fallback;
