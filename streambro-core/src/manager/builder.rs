@@ -8,7 +8,7 @@ use tokio_util::task::TaskTracker;
 use super::{
     doctor::Wanted,
     monitor,
-    verbs::StreamManager,
+    verbs::{Sources, StreamManager},
     workshop::{self, Workshop, aside},
 };
 use crate::{
@@ -304,6 +304,14 @@ impl Builder {
         let monitor = monitor::Settings { max_process_memory: self.limits.process_bytes, ..self.monitor };
         let ledger = Ledger::new(self.limits, self.admission);
         let shelf = Shelf::new(root);
-        Ok(StreamManager::new(shelf, workshop, ledger, self.reserve, self.policy, services, monitor, wanted))
+        Ok(StreamManager::new(
+            Sources { shelf, workshop: Arc::new(workshop) },
+            ledger,
+            self.reserve,
+            self.policy,
+            services,
+            monitor,
+            wanted,
+        ))
     }
 }

@@ -338,7 +338,7 @@ async fn make(shared: &Shared, production: &Production, times: Times) -> Result<
         match passes.ended(end, began.elapsed(), false, &times) {
             Next::Run => {}
             // What another encoder began is of no use.
-            Next::FallBack => passes.from_the_beginning(),
+            Next::FallBack => passes.begin_anew(),
             Next::Wait(delay) => tokio::time::sleep(delay).await,
             Next::GiveUp(reason, detail) => return Err(shared.error(kind(reason), detail)),
             // Only after a lap, which has returned.

@@ -63,6 +63,12 @@ pub(super) struct Inner {
     forgetting: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// Where what plays comes from.
+pub(super) struct Sources {
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) workshop: Arc<Workshop>,
+}
+
 impl StreamManager {
     /// Begins to set up a manager.
     pub fn builder() -> Builder {
@@ -70,8 +76,7 @@ impl StreamManager {
     }
 
     pub(super) fn new(
-        shelf: Arc<Shelf>,
-        workshop: Workshop,
+        Sources { shelf, workshop }: Sources,
         ledger: Arc<Ledger>,
         reserve: u64,
         policy: DestinationPolicy,
@@ -84,7 +89,7 @@ impl StreamManager {
         let forgetting = forget_ended(Arc::downgrade(&registry), Arc::clone(&services.books));
         Self(Arc::new(Inner {
             shelf,
-            workshop: Arc::new(workshop),
+            workshop,
             ledger,
             reserve,
             policy,

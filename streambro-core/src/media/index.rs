@@ -55,6 +55,15 @@ impl Index {
         own.cloned().unwrap_or_else(AudioConfig::silent)
     }
 
+    /// The decode time of the first sample of the leading track: the picture's, else the sound's.
+    pub(crate) fn leading_dts(&self) -> i64 {
+        match (&self.video, &self.audio) {
+            (Some(video), _) => video.first_dts,
+            (None, Some(audio)) => audio.first_dts,
+            (None, None) => 0,
+        }
+    }
+
     /// Whether a receiver can begin with a sample.
     pub(crate) fn is_entrance(&self, sample: &Sample) -> bool {
         sample.key && (sample.track == Track::Video || self.video.is_none())

@@ -171,7 +171,7 @@ impl Timeline {
 
     /// Goes on holding up to `until_ms`: with silence, and with `picture`, a keyframe, over and over.
     pub fn hold_until(&mut self, until_ms: u64, picture: Option<&Sample>, out: &mut Vec<Packet>) {
-        let until = self.from_ms(until_ms);
+        let until = self.units_of_ms(until_ms);
         while let Some(picture) = picture.filter(|_| self.item.origin <= until) {
             let at = self.item.origin;
             self.fill_until(at, out);
@@ -216,7 +216,7 @@ impl Timeline {
     ///
     /// This is what keeps an audio track alive under a picture that does not change for minutes.
     pub fn fill(&mut self, until_ms: u64, out: &mut Vec<Packet>) {
-        let until = self.from_ms(until_ms);
+        let until = self.units_of_ms(until_ms);
         self.fill_until(until.min(self.start + self.delay + self.length), out);
     }
 
@@ -334,7 +334,7 @@ impl Timeline {
         (ticks * self.unit).div_euclid(timescale)
     }
 
-    fn from_ms(&self, ms: u64) -> i128 {
+    fn units_of_ms(&self, ms: u64) -> i128 {
         i128::from(ms).min(i128::from(u32::MAX) * 1_000) * self.unit / 1_000
     }
 

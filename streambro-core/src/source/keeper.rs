@@ -121,7 +121,7 @@ impl Keep {
 
     fn key(&self, way: usize) -> Option<Key> {
         let settings = self.settings.get(way)?;
-        self.hashing.hash.get().map(|hash| Key::new(hash.clone(), settings))
+        self.hashing.hash.get().map(|hash| Key::new(*hash, settings))
     }
 }
 

@@ -122,10 +122,10 @@ impl Recorder {
         copy: &mut impl FnMut(&Unit<'_>),
     ) -> Result<(), MediaError> {
         let mut announced = demuxer.tracks();
-        while let Some(unit) = demuxer.next()? {
+        while let Some(unit) = demuxer.take()? {
             self.take(&unit, copy)?;
         }
-        announced = announced.or(demuxer.tracks());
+        announced = announced.or_else(|| demuxer.tracks());
         if !self.begun && self.is_complete(announced.unwrap_or([true, true])) {
             self.begin();
         }

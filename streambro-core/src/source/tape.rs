@@ -44,7 +44,7 @@ pub(crate) struct Tape {
     room: Notify,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct State {
     entries: VecDeque<Entry>,
     /// The number of the first entry.
@@ -96,29 +96,6 @@ pub(crate) enum Look {
     Dry,
     /// It is gone; what is left begins here, in what this run made.
     Gone(u64, Option<Arc<Index>>),
-}
-
-impl Default for State {
-    fn default() -> Self {
-        Self {
-            entries: VecDeque::new(),
-            first: 0,
-            run: None,
-            store: Store::default(),
-            taken: 0,
-            kept: 0,
-            written_ms: 0,
-            taken_ms: 0,
-            taken_bytes: 0,
-            readers: 0,
-            video: vec![],
-            audio: vec![],
-            program: None,
-            film: None,
-            closed: false,
-            sink: false,
-        }
-    }
 }
 
 impl Tape {
@@ -350,7 +327,7 @@ impl State {
             Entry::Sample { sample, .. } => Some(sample.offset),
             _ => None,
         });
-        self.store.let_go(next.unwrap_or(self.store.end()));
+        self.store.let_go(next.unwrap_or_else(|| self.store.end()));
     }
 }
 

@@ -128,7 +128,7 @@ impl Passes {
     }
 
     /// Begins the lap anew, whatever was made of it.
-    pub(crate) fn from_the_beginning(&mut self) {
+    pub(crate) fn begin_anew(&mut self) {
         self.plan.from_ms = 0;
     }
 
@@ -202,6 +202,12 @@ impl Passes {
                 self.missing = (next == Next::Close).then_some((reason, detail));
                 return next;
             }
+            // It may be the device that decodes, or anything else that only this way has.
+            PassFault::Passing if !self.ready && self.futile > 1 && self.plan.encoder + 1 < self.encoders => {
+                self.plan.encoder += 1;
+                self.futile = 0;
+                return Next::FallBack;
+            }
             PassFault::Encoder | PassFault::Passing | PassFault::Unreadable => {}
         }
         if !self.ready && self.futile >= FUTILE_RUNS {
@@ -237,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn laps_follow_each_other_from_the_beginning_until_all_are_made() {
+    fn laps_follow_each_other_begin_anew_until_all_are_made() {
         let mut passes = passes(Some(3), 1);
         let lap = PassEnd::Lap { ms: 8_000 };
         assert_eq!(end(&mut passes, lap.clone(), SECOND), Next::Run);
@@ -264,6 +270,16 @@ mod tests {
         assert_eq!(end(&mut passes, failed(PassFault::Encoder, 500), SECOND), Next::FallBack);
         assert_eq!(passes.plan(), PassPlan { from_ms: 500, encoder: 1 });
         assert!(matches!(end(&mut passes, failed(PassFault::Encoder, 500), SECOND), Next::Wait(_)));
+    }
+
+    #[test]
+    fn a_way_that_brings_nothing_twice_gives_way_whatever_it_said() {
+        let mut passes = passes(None, 2);
+        assert!(matches!(end(&mut passes, failed(PassFault::Passing, 0), SECOND), Next::Wait(_)));
+        assert_eq!(end(&mut passes, failed(PassFault::Passing, 0), SECOND), Next::FallBack);
+        // One that worked is not given up for that.
+        passes.flows();
+        assert!(matches!(end(&mut passes, failed(PassFault::Passing, 0), SECOND), Next::Wait(_)));
     }
 
     #[test]

@@ -14,7 +14,7 @@ const PREFIX: usize = 8;
 
 /// Takes FLV apart as its bytes arrive.
 ///
-/// It holds no more than one tag and what was pushed since the last call of [`next`](Self::next).
+/// It holds no more than one tag and what was pushed since the last call of [`take`](Self::take).
 #[derive(Debug, Default)]
 pub struct Demuxer {
     buf: Vec<u8>,
@@ -79,7 +79,7 @@ impl Demuxer {
     ///
     /// # Errors
     /// `Malformed` when it is not FLV, `Unsupported` for another codec or encryption. Nothing comes after an error.
-    pub fn next(&mut self) -> Result<Option<Unit<'_>>, MediaError> {
+    pub fn take(&mut self) -> Result<Option<Unit<'_>>, MediaError> {
         if self.tracks.is_none() && !self.begin()? {
             return Ok(None);
         }
@@ -178,7 +178,7 @@ mod tests {
     }
 
     fn take(demuxer: &mut Demuxer, out: &mut Vec<(Track, u32, UnitKind, Vec<u8>)>) {
-        while let Some(unit) = demuxer.next().unwrap() {
+        while let Some(unit) = demuxer.take().unwrap() {
             out.push((unit.track, unit.timestamp, unit.kind, unit.payload.to_vec()));
         }
     }
@@ -208,10 +208,10 @@ mod tests {
     fn what_is_no_flv_or_no_h264_is_an_error() {
         let mut text = Demuxer::default();
         text.push(b"<html><body>");
-        assert!(matches!(text.next(), Err(MediaError::Malformed { .. })));
+        assert!(matches!(text.take(), Err(MediaError::Malformed { .. })));
         let mut hevc = Demuxer::default();
         hevc.push(&[&file_header(true)[..], &tag(Kind::Video, 0, b"\x1c\x01xxxxxx")].concat());
-        assert!(matches!(hevc.next(), Err(MediaError::Unsupported(_))));
+        assert!(matches!(hevc.take(), Err(MediaError::Unsupported(_))));
     }
 
     proptest! {
@@ -240,7 +240,7 @@ mod tests {
             let mut demuxer = Demuxer::default();
             demuxer.push(&film()[..13]);
             demuxer.push(&bytes);
-            while let Ok(Some(_)) = demuxer.next() {}
+            while let Ok(Some(_)) = demuxer.take() {}
         }
     }
 }

@@ -137,8 +137,7 @@ impl Live {
             }
         };
         begin(timeline, &index, laps);
-        let leading = index.video.as_ref().map(|video| video.first_dts);
-        self.first = leading.or(index.audio.as_ref().map(|audio| audio.first_dts)).unwrap_or(0);
+        self.first = index.leading_dts();
         self.ticks = 0;
         self.state = State::Playing;
     }
@@ -168,7 +167,7 @@ impl Feed {
             Look::Dry => Some(Fill::Dry),
             Look::Gone(first, run) => {
                 live.hold(&mut self.timeline);
-                live.run = run.or(live.run.take());
+                live.run = run.or_else(|| live.run.take());
                 live.state = State::Searching;
                 live.at = first;
                 None
@@ -246,7 +245,7 @@ impl Feed {
         let Item::Tape(live) = &mut self.item else { return None };
         if live.state == State::Playing {
             // A run that was entered in its middle is shorter by what was passed over.
-            let skipped = live.run.as_ref().map_or(0, |run| live.first - first_of(run));
+            let skipped = live.run.as_ref().map_or(0, |run| live.first - run.leading_dts());
             self.timeline.cut(ticks.saturating_sub(skipped.max(0).unsigned_abs()));
             if lap {
                 if let Some(fill) = self.end_lap(until_ms, &mut batch.packets) {
@@ -273,9 +272,4 @@ impl Feed {
         self.ended = self.laps.left == Some(0);
         self.laps.done += u64::from(!self.ended);
     }
-}
-
-fn first_of(index: &Index) -> i64 {
-    let video = index.video.as_ref().map(|video| video.first_dts);
-    video.or(index.audio.as_ref().map(|audio| audio.first_dts)).unwrap_or(0)
 }

@@ -65,7 +65,7 @@ impl Leg {
             for packet in batch.packets.drain(..) {
                 self.seen.push(seen(&self.reader, &packet));
             }
-            self.mark = batch.key.take().or(self.mark.take());
+            self.mark = batch.key.take().or_else(|| self.mark.take());
             match fill {
                 Fill::Filled if self.until >= until => return fill,
                 Fill::Filled => self.until += TICK_MS,
