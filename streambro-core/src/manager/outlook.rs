@@ -17,8 +17,9 @@ impl StreamManager {
     /// Says what [`start`](Self::start) would do with a spec now, and why: a dry run that takes no place and starts
     /// nothing.
     ///
-    /// It opens the source and measures all of it, which takes a fraction of a second for ten hours of film. Whether there
-    /// is a place is asked at one moment: somebody else may take it before `start` is called. Cancel safe.
+    /// It opens the source and measures all of it, which takes a fraction of a second for ten hours of film. For
+    /// [`Encoder::Auto`] it tries the encoders, as [`encoders`](Self::encoders) does. Whether there is a place is asked at
+    /// one moment: somebody else may take it before `start` is called. Cancel safe.
     ///
     /// # Errors
     /// What is wrong with the settings or the file, as `start` has it: `InvalidSpec`, `NotAllowed`, `SourceUnreadable`,

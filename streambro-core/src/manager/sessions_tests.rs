@@ -12,12 +12,12 @@ use crate::{
     StreamManager, StreamSpec, Verdict, Video, ffmpeg::tools::Toolbox, limits::Demand,
 };
 
-/// An ffmpeg whose NVENC is libx264 under another name.
+/// An ffmpeg whose NVENC is libx264 under another name. It makes nothing of a film while there is a file `hold` beside it.
 fn with_nvenc(folder: &Path) -> PathBuf {
     let tools = Toolbox::default().look().unwrap();
     let program = folder.join("ffmpeg");
     let (ffmpeg, ffprobe) = (tools.ffmpeg.display(), tools.ffprobe.unwrap());
-    // What has a value goes with it.
+    // An option that libx264 does not know is left out with its value.
     let text = format!(
         r#"for word; do
   shift
@@ -28,7 +28,9 @@ fn with_nvenc(folder: &Path) -> PathBuf {
   esac
   set -- "$@" "$word"
 done
-exec {ffmpeg} "$@""#
+case "$*" in *pipe:5*) while [ -e '{folder}/hold' ]; do sleep 0.05; done ;; esac
+exec {ffmpeg} "$@""#,
+        folder = folder.display()
     );
     // Written by another process: a child that another test starts meanwhile would inherit the descriptor.
     let maker = format!("cat >'{0}' <<'END'\n#!/bin/sh\n{text}\nEND\nchmod 755 '{0}'", program.display());
@@ -148,7 +150,7 @@ async fn one_that_waits_for_a_session_runs_once_a_rendition_takes_over_from_the_
     let builder =
         builder.max_encoder_sessions(Encoder::Nvenc, 1).admission(Admission::Queue { max_waiting: 5 });
     let manager = builder.build().await.unwrap();
-    // Without a lap that ends: it holds its session.
+    std::fs::write(folder.path().join("hold"), "").unwrap();
     let first = manager.start(encoded("first", Encoder::Nvenc)).await.unwrap();
     let waiting = encoded("waiting", Encoder::Nvenc);
     let Video::Encode(video) = waiting.video.clone() else { panic!() };
@@ -160,6 +162,7 @@ async fn one_that_waits_for_a_session_runs_once_a_rendition_takes_over_from_the_
     let Video::Encode(video) = encoded("x", Encoder::X264).video else { panic!() };
     let named = manager.start(spec("x264").video(video.live())).await.unwrap();
     runs(&named).await;
+    std::fs::remove_file(folder.path().join("hold")).unwrap();
     until(&first, "kept", |encoding| encoding.state == crate::EncodingState::Kept).await;
     reach(&waiting, Phase::Starting).await;
     assert_eq!(encoder(&waiting).await, Some(Encoder::Nvenc));
