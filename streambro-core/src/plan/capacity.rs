@@ -22,7 +22,7 @@ impl Share {
         let demand = Demand {
             bits_per_second: cost.bits_per_second,
             memory_bytes: cost.host_bytes(),
-            process_bytes: cost.memory_bytes,
+            process_bytes: cost.process_bytes(),
             microcores: cost.microcores,
             session: cost.session,
             ..Demand::default()

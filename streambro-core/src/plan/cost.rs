@@ -33,19 +33,26 @@ const TLS_FACTOR: u64 = 2;
 /// No stream takes more than this of anything; a broken file may say so. A thousand thousand of them add up in 64 bits.
 const MOST: u64 = 1 << 40;
 
-/// Private memory of an ffmpeg that copies, in bytes: DESIGN 7, measured.
+/// Memory that an ffmpeg that copies has written to, in bytes: 11.6 MB (docs/encoding.md). The pages of its libraries, 40 MB,
+/// are there once for all.
 const COPYING_BYTES: u64 = 12_000_000;
 
-/// CPU of an ffmpeg that copies, in microcores: DESIGN 7, measured.
+/// CPU of an ffmpeg that copies, in microcores: 0.6 to 1.05 % of a core at 4 to 6 Mb/s (docs/encoding.md, DESIGN 7).
 const COPYING_MICROCORES: u64 = 10_500;
 
-/// Private memory of an ffmpeg that encodes, in bytes, and for each pixel of the picture: 720p takes 65 MB, 1080p 105 MB
-/// with libx264 veryfast and one thread (docs/encoding.md).
-const ENCODING_BYTES: u64 = 35_000_000;
-const ENCODING_BYTES_PER_PIXEL: u64 = 34;
+/// Memory that an ffmpeg that encodes has written to, in bytes, and for each pixel of the picture: 39 MB for 360p, 104 MB
+/// for 720p, 201 MB for 1080p with libx264 veryfast and one thread (docs/encoding.md). Faster presets take less than half.
+const ENCODING_BYTES: u64 = 18_000_000;
+const ENCODING_BYTES_PER_PIXEL: u64 = 90;
 
-/// CPU of libx264 veryfast with its decoder, in microcores for each million pixels a second (docs/encoding.md).
-const MICROCORES_PER_MPIXEL: u64 = 11_000;
+/// CPU of libx264 veryfast with its decoder, in microcores for each million pixels a second: between a film that is easy to
+/// encode, 20,000, and a hard one that is scaled down as well, 37,000 (docs/encoding.md).
+const MICROCORES_PER_MPIXEL: u64 = 29_000;
+
+/// What ffmpeg has made is held in memory for so many seconds: the eight that it is ahead, and the pictures since the last
+/// keyframe; 16 MB at most.
+const TAPE_SECONDS: u64 = 10;
+const TAPE_BYTES: u64 = 16 << 20;
 
 /// A hardware encoder leaves about a fifth of it to the processor. Not measured: no device here.
 const HARDWARE_SHARE: u64 = 5;
@@ -75,6 +82,8 @@ pub struct Cost {
     pub bits_per_second: u64,
     /// Private memory of the process and its children, in bytes.
     pub memory_bytes: u64,
+    /// How much of it is the children's.
+    pub child_bytes: u64,
     /// Socket buffers, in bytes: memory of the host that no process shows.
     pub kernel_bytes: u64,
     /// CPU, in millionths of one core: 10,000 are 1 %.
@@ -122,7 +131,9 @@ impl Cost {
                 (ENCODING_BYTES.saturating_add(work.pixels.saturating_mul(ENCODING_BYTES_PER_PIXEL)), work_of)
             }
         };
-        cost.memory_bytes = cost.memory_bytes.saturating_add(memory).min(MOST);
+        let tape = (work.bits_per_second.min(MOST) / 8 * TAPE_SECONDS).min(TAPE_BYTES);
+        cost.child_bytes = memory.min(MOST);
+        cost.memory_bytes = cost.memory_bytes.saturating_add(tape).saturating_add(cost.child_bytes);
         cost.microcores = cost.microcores.saturating_add(microcores).min(MOST);
         cost.descriptors += CHILD_DESCRIPTORS;
         cost
@@ -132,6 +143,11 @@ impl Cost {
     #[expect(clippy::cast_precision_loss, reason = "an estimate")]
     pub fn cpu_percent(&self) -> f64 {
         self.microcores as f64 / 10_000.0
+    }
+
+    /// What of it shows in this process.
+    pub(super) fn process_bytes(&self) -> u64 {
+        self.memory_bytes.saturating_sub(self.child_bytes)
     }
 
     /// What it takes of the host's memory.
@@ -151,7 +167,7 @@ pub(crate) fn demand(spec: &StreamSpec, cost: &Cost) -> Demand {
         hosts,
         bits_per_second: cost.bits_per_second.min(MOST),
         memory_bytes: cost.host_bytes().min(MOST),
-        process_bytes: cost.memory_bytes.min(MOST),
+        process_bytes: cost.process_bytes().min(MOST),
         microcores: cost.microcores.min(MOST),
         session: cost.session,
     }
@@ -189,14 +205,16 @@ mod tests {
         let cost = |plan, encoder| Cost::of(&work(plan, encoder), [false]);
         assert_eq!(cost(Plan::Copy, None), Cost::copy(3_000_000, false));
         let encoded = cost(Plan::Encode, Some(Encoder::X264));
-        assert!((60_000_000..75_000_000).contains(&encoded.memory_bytes), "{encoded:?}");
-        assert!((25.0..40.0).contains(&encoded.cpu_percent()), "{encoded:?}");
+        assert!((100_000_000..110_000_000).contains(&encoded.memory_bytes), "{encoded:?}");
+        assert!((59.0..103.0).contains(&encoded.cpu_percent()), "{encoded:?}");
+        // What ffmpeg has made for the next seconds is in this process, ffmpeg is not.
+        assert!((3_000_000..5_000_000).contains(&encoded.process_bytes()), "{encoded:?}");
         let hardware = cost(Plan::Encode, Some(Encoder::Nvenc));
         assert!(hardware.microcores < encoded.microcores / 4);
         assert_eq!((encoded.session, hardware.session), (None, Some(Encoder::Nvenc)));
         assert!(cost(Plan::Remux, None).cpu_percent() < 1.5);
         let absurd = Work { pixels: u64::MAX, pixels_per_second: u64::MAX, ..work(Plan::Encode, None) };
-        assert!(Cost::of(&absurd, [true; 32]).memory_bytes <= MOST);
+        assert!(Cost::of(&absurd, [true; 32]).memory_bytes <= 2 * MOST);
     }
 
     #[test]
