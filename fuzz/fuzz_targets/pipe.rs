@@ -31,7 +31,7 @@ fn take<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Tag>, Option<String>
     for piece in pieces {
         demuxer.push(piece);
         loop {
-            match demuxer.next() {
+            match demuxer.take() {
                 Ok(Some(unit)) => {
                     assert!(!unit.payload.is_empty() && unit.body.ends_with(unit.payload));
                     let kind = format!("{:?}", unit.kind);
