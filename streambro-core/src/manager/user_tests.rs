@@ -25,11 +25,13 @@ const OTHERS: [&str; 10] = [
 ];
 
 /// Every call of a host that a user has not, and why.
-const HOSTS_ALONE: [(&str, &str); 11] = [
+const HOSTS_ALONE: [(&str, &str); 13] = [
     ("builder", "makes a manager"),
     ("as_user", "chooses the user"),
     ("subscribe_to", "its filter may name another user"),
     ("prepare", "no limit of a user's counts what it takes"),
+    ("renditions", "shared by all users"),
+    ("clear_renditions", "shared by all users"),
     ("shutdown", "ends everybody's streams"),
     ("capacity", "how much fits is the machine's owner's to know"),
     ("usage", "of the whole process"),

@@ -167,7 +167,10 @@ async fn workshop(faces: &mut Faces, manager: &StreamManager, wanted: &StreamSpe
     outlooks(faces, manager, wanted).await;
     let preparation = manager.prepare(&source, made()).await.expect("the file is good");
     hear!(faces, preparation, preparation.progress(), preparation.progress().stage);
-    preparation.cancel();
+    let outcome = tokio::time::timeout(BOUND, preparation.wait()).await.expect("it ends");
+    hear!(faces, outcome.expect("the film is good"));
+    let kept = manager.renditions().await.expect("the folder can be read").expect("they are kept");
+    hear!(faces, kept);
 }
 
 /// What is known of files and of the machine.
