@@ -202,12 +202,6 @@ impl Passes {
                 self.missing = (next == Next::Close).then_some((reason, detail));
                 return next;
             }
-            // It may be the device that decodes, or anything else that only this way has.
-            PassFault::Passing if !self.ready && self.futile > 1 && self.plan.encoder + 1 < self.encoders => {
-                self.plan.encoder += 1;
-                self.futile = 0;
-                return Next::FallBack;
-            }
             PassFault::Encoder | PassFault::Passing | PassFault::Unreadable => {}
         }
         if !self.ready && self.futile >= FUTILE_RUNS {
@@ -270,16 +264,6 @@ mod tests {
         assert_eq!(end(&mut passes, failed(PassFault::Encoder, 500), SECOND), Next::FallBack);
         assert_eq!(passes.plan(), PassPlan { from_ms: 500, encoder: 1 });
         assert!(matches!(end(&mut passes, failed(PassFault::Encoder, 500), SECOND), Next::Wait(_)));
-    }
-
-    #[test]
-    fn a_way_that_brings_nothing_twice_gives_way_whatever_it_said() {
-        let mut passes = passes(None, 2);
-        assert!(matches!(end(&mut passes, failed(PassFault::Passing, 0), SECOND), Next::Wait(_)));
-        assert_eq!(end(&mut passes, failed(PassFault::Passing, 0), SECOND), Next::FallBack);
-        // One that worked is not given up for that.
-        passes.flows();
-        assert!(matches!(end(&mut passes, failed(PassFault::Passing, 0), SECOND), Next::Wait(_)));
     }
 
     #[test]
