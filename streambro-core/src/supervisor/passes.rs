@@ -16,6 +16,10 @@ const FUTILE_RUNS: u32 = 5;
 /// A run that lived this long was healthy: the next failure is the first again.
 const HEALTHY: Duration = Duration::from_secs(60);
 
+/// Failures in a row for which nobody has a word, until an encoder gives way to the next: a card that is broken says so
+/// in many ways.
+const SHAKY_RUNS: u32 = 3;
+
 /// A source that is over sooner would make ffmpeg start without end, in milliseconds of media.
 const LEAST_LAP_MS: u64 = 100;
 
@@ -30,6 +34,8 @@ pub(crate) struct Passes {
     begun: Duration,
     /// Runs in a row that brought nothing.
     futile: u32,
+    /// Runs in a row that failed with this encoder.
+    failures: u32,
     /// There has been media.
     ready: bool,
     backoff: Backoff,
@@ -84,6 +90,7 @@ impl Passes {
             state: State::Idle,
             begun: Duration::ZERO,
             futile: 0,
+            failures: 0,
             ready: false,
             backoff: Backoff::new(seed),
             budget: Budget::new(retry),
@@ -158,10 +165,11 @@ impl Passes {
             }
             PassEnd::Failed { fault, reason, detail, reached_ms } => {
                 if lived >= HEALTHY {
-                    (self.backoff, self.futile) = (self.backoff.afresh(), 0);
+                    (self.backoff, self.futile, self.failures) = (self.backoff.afresh(), 0, 0);
                     self.budget.reset();
                 }
                 self.futile = if reached_ms > self.plan.from_ms { 0 } else { self.futile + 1 };
+                self.failures += 1;
                 self.plan.from_ms = reached_ms;
                 self.failed(fault, reason, detail, at, times)
             }
@@ -175,7 +183,7 @@ impl Passes {
     }
 
     fn next_lap(&mut self) -> Next {
-        (self.plan.from_ms, self.futile) = (0, 0);
+        (self.plan.from_ms, self.futile, self.failures) = (0, 0, 0);
         self.laps = self.laps.map(|laps| laps.saturating_sub(1));
         if self.laps == Some(0) { Next::Close } else { Next::Run }
     }
@@ -189,11 +197,14 @@ impl Passes {
         times: &Times,
     ) -> Next {
         self.trouble = Some((reason, detail.clone()));
+        let shaky = reason == Reason::EncoderFailed && self.failures >= SHAKY_RUNS;
         match fault {
             PassFault::Hopeless => return Next::GiveUp(reason, detail),
-            PassFault::Encoder if self.plan.encoder + 1 < self.encoders => {
+            PassFault::Encoder | PassFault::Passing
+                if self.plan.encoder + 1 < self.encoders && (fault == PassFault::Encoder || shaky) =>
+            {
                 self.plan.encoder += 1;
-                self.futile = 0;
+                (self.futile, self.failures) = (0, 0);
                 return Next::FallBack;
             }
             // Nothing is left of this lap that can be read: the next begins.
@@ -201,6 +212,12 @@ impl Passes {
                 let next = self.next_lap();
                 self.missing = (next == Next::Close).then_some((reason, detail));
                 return next;
+            }
+            // It may be the device that decodes, or anything else that only this way has.
+            PassFault::Passing if !self.ready && self.futile > 1 && self.plan.encoder + 1 < self.encoders => {
+                self.plan.encoder += 1;
+                self.futile = 0;
+                return Next::FallBack;
             }
             PassFault::Encoder | PassFault::Passing | PassFault::Unreadable => {}
         }
@@ -264,6 +281,46 @@ mod tests {
         assert_eq!(end(&mut passes, failed(PassFault::Encoder, 500), SECOND), Next::FallBack);
         assert_eq!(passes.plan(), PassPlan { from_ms: 500, encoder: 1 });
         assert!(matches!(end(&mut passes, failed(PassFault::Encoder, 500), SECOND), Next::Wait(_)));
+    }
+
+    #[test]
+    fn a_way_that_brings_nothing_twice_gives_way_whatever_it_said() {
+        let mut passes = passes(None, 2);
+        assert!(matches!(end(&mut passes, failed(PassFault::Passing, 0), SECOND), Next::Wait(_)));
+        assert_eq!(end(&mut passes, failed(PassFault::Passing, 0), SECOND), Next::FallBack);
+        // One that worked is not given up for that.
+        passes.flows();
+        assert!(matches!(end(&mut passes, failed(PassFault::Passing, 0), SECOND), Next::Wait(_)));
+    }
+
+    #[test]
+    fn an_encoder_that_fails_again_and_again_without_a_known_word_gives_way_too() {
+        let mut passes = passes(None, 2);
+        for reached in 1..SHAKY_RUNS {
+            let next = end(&mut passes, failed(PassFault::Passing, u64::from(reached) * 500), SECOND);
+            assert!(matches!(next, Next::Wait(_)));
+        }
+        assert_eq!(end(&mut passes, failed(PassFault::Passing, 9_000), SECOND), Next::FallBack);
+        assert_eq!(passes.plan(), PassPlan { from_ms: 9_000, encoder: 1 });
+        // What the host lacks is not the encoder's fault, and a minute of health forgives.
+        let mut passes = self::passes(None, 2);
+        passes.flows();
+        let lacks = || PassEnd::Failed {
+            fault: PassFault::Passing,
+            reason: Reason::Host,
+            detail: "no descriptor".to_owned(),
+            reached_ms: 500,
+        };
+        for _ in 0..10 {
+            assert!(matches!(end(&mut passes, lacks(), SECOND), Next::Wait(_)));
+        }
+        let mut passes = self::passes(None, 2);
+        for n in 1..10 {
+            passes.begin(HEALTHY * n);
+            let next =
+                passes.ended(failed(PassFault::Passing, 500), HEALTHY * (n + 1), false, &Times::default());
+            assert!(matches!(next, Next::Wait(_)));
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use super::desk::{BOUND, ends, lives, manager, pid, reach, signal, small, spec, 
 #[tokio::test]
 async fn a_killed_ffmpeg_is_started_where_it_was_and_nobody_notices() {
     let nginx = Nginx::start().await;
-    let film = Clip::new().seconds(20.0).make().await;
+    let film = Clip::new().seconds(16.0).make().await;
     let manager = manager().await;
     let spec = spec(&film, Repeat::Once, &nginx.rtmp_url("live"), "killed").video(small());
     let stream = manager.start(spec).await.unwrap();
@@ -26,7 +26,7 @@ async fn a_killed_ffmpeg_is_started_where_it_was_and_nobody_notices() {
     let (video, audio) = times(&files[0]).await;
     unbroken(&video, 100.0);
     unbroken(&audio, 60.0);
-    assert!((598..=604).contains(&video.len()), "{} pictures of 600", video.len());
+    assert!((478..=484).contains(&video.len()), "{} pictures of 480", video.len());
 }
 
 #[tokio::test]

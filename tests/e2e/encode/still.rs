@@ -117,7 +117,7 @@ fn held(recording: &Path) {
 #[tokio::test]
 async fn an_encoder_that_is_slower_than_time_holds_now_and_then_and_never_reconnects() {
     let nginx = Nginx::start().await;
-    let film = Clip::new().seconds(9.0).make().await;
+    let film = Clip::new().seconds(7.0).make().await;
     let wrapper = Wrapper::runs("exec \"$real\" -readrate 0.6 \"$@\"");
     let manager = manager_with(Some(&wrapper), |times| {
         times.no_progress = Duration::from_secs(2);

@@ -169,4 +169,31 @@ mod tests {
         assert!(started > 0);
         assert_eq!(parent, std::os::unix::process::parent_id());
     }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_number_that_is_somebody_elses_is_sent_no_signal() {
+        // Alone in its group, as a child of ours would be, and nobody's child that is here.
+        let decoy = std::process::Command::new("/bin/sh")
+            .args(["-c", "setsid sleep 1000 >/dev/null 2>&1 & echo $!"])
+            .output()
+            .unwrap();
+        let decoy = String::from_utf8(decoy.stdout).unwrap().trim().parse().unwrap();
+        let decoy = Pid::from_raw(decoy).unwrap();
+        while rustix::process::getpgid(Some(decoy)) != Ok(decoy) {
+            std::thread::yield_now();
+        }
+        let before = facts(decoy).unwrap().0;
+        let host = std::process::id();
+        let child = || Child { pid: decoy, started: 1, handle: None, lifeline: None, host, ended: None };
+        child().signal(Signal::TERM);
+        let mut known = child();
+        assert_eq!(known.reap(), Some(Exit::Unknown));
+        known.kill();
+        child().leave();
+        drop(child());
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", decoy.as_raw_nonzero())).unwrap();
+        assert!(stat.contains(") S ") && parse(&stat).unwrap().0 == before, "{stat}");
+        rustix::process::kill_process(decoy, Signal::KILL).unwrap();
+    }
 }
