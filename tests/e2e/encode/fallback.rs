@@ -51,6 +51,7 @@ async fn fails(name: &str, seconds: u32, words: &str, runs: u64) {
     while let Some(event) = events.try_next() {
         if let EventKind::Encoder { encoder, instead_of, detail, .. } = event.kind {
             println!("{encoder:?} instead of {instead_of:?}: {detail}");
+            assert_eq!(detail.contains(words), instead_of.is_some(), "{detail}");
             told.push((encoder, instead_of));
         }
     }

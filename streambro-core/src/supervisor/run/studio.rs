@@ -128,6 +128,7 @@ impl Studio {
         bus: &Bus,
     ) -> impl Future<Output = PassEnd> + Send + use<> {
         let (studio, run, bus, plan) = (Arc::clone(self), Arc::clone(run), bus.clone(), passes.plan());
+        let trouble = passes.trouble().map(|(_, detail)| detail.clone());
         async move {
             let stopped = async {
                 // Who held the other end is gone, and this task with it.
@@ -135,7 +136,7 @@ impl Studio {
                     pending::<()>().await;
                 }
             };
-            studio.make(&run, plan, times, stopped, &bus).await
+            studio.make(&run, plan, trouble.as_deref(), times, stopped, &bus).await
         }
     }
 
@@ -143,6 +144,7 @@ impl Studio {
         &self,
         run: &Run,
         plan: PassPlan,
+        trouble: Option<&str>,
         times: Times,
         stopped: impl Future<Output = ()>,
         bus: &Bus,
@@ -150,7 +152,7 @@ impl Studio {
         if let Some(film) = self.begin(plan).await {
             return self.hand_over(run, film, "it has been encoded like this before", bus);
         }
-        self.announce(run, plan, bus);
+        self.announce(run, plan, trouble, bus);
         let (tape, figures) = (&self.tape, &self.figures);
         let pass = self.production.pass(plan.encoder, plan.from_ms, tape, &self.keeper, figures, times);
         let news = |news| match news {
@@ -219,8 +221,8 @@ impl Studio {
         PassEnd::Stored
     }
 
-    /// Tells which encoder it is, if that is news.
-    fn announce(&self, run: &Run, plan: PassPlan, bus: &Bus) {
+    /// Tells which encoder it is, if that is news, and what became of the one before.
+    fn announce(&self, run: &Run, plan: PassPlan, trouble: Option<&str>, bus: &Bus) {
         let before = self.way.swap(plan.encoder + 1, Relaxed);
         if before == plan.encoder + 1 {
             return;
@@ -235,7 +237,7 @@ impl Studio {
         let detail = match (before, way.instead.is_empty()) {
             (0, true) => self.production.why.clone(),
             (0, false) => format!("{}; {}", self.production.why, way.instead),
-            _ => "the one before it failed".to_owned(),
+            _ => format!("the one before it failed: {}", trouble.unwrap_or("it does not say why")),
         };
         let name = way.encoder.map_or("no encoder", |encoder| encoder.name());
         run.note(&run.span, Entry::new(What::Ffmpeg(LogLevel::Info), &format!("{name}: {detail}")));
