@@ -197,11 +197,10 @@ impl Passes {
         times: &Times,
     ) -> Next {
         self.trouble = Some((reason, detail.clone()));
-        let shaky = reason == Reason::EncoderFailed && self.failures >= SHAKY_RUNS;
         match fault {
             PassFault::Hopeless => return Next::GiveUp(reason, detail),
             PassFault::Encoder | PassFault::Passing
-                if self.plan.encoder + 1 < self.encoders && (fault == PassFault::Encoder || shaky) =>
+                if self.plan.encoder + 1 < self.encoders && self.gives_way(fault, reason) =>
             {
                 self.plan.encoder += 1;
                 (self.futile, self.failures) = (0, 0);
@@ -212,12 +211,6 @@ impl Passes {
                 let next = self.next_lap();
                 self.missing = (next == Next::Close).then_some((reason, detail));
                 return next;
-            }
-            // It may be the device that decodes, or anything else that only this way has.
-            PassFault::Passing if !self.ready && self.futile > 1 && self.plan.encoder + 1 < self.encoders => {
-                self.plan.encoder += 1;
-                self.futile = 0;
-                return Next::FallBack;
             }
             PassFault::Encoder | PassFault::Passing | PassFault::Unreadable => {}
         }
@@ -231,6 +224,13 @@ impl Passes {
             );
         }
         Next::Wait(self.backoff.next(false, times))
+    }
+
+    /// Whether a way has failed for good: it said so, brought nothing twice before there was anything, or failed again
+    /// and again. It may be the device that decodes, or anything else that only this way has.
+    fn gives_way(&self, fault: PassFault, reason: Reason) -> bool {
+        let shaky = reason == Reason::EncoderFailed && self.failures >= SHAKY_RUNS;
+        fault == PassFault::Encoder || shaky || (!self.ready && self.futile > 1)
     }
 }
 
