@@ -104,7 +104,8 @@ async fn a_hundred_streams_that_came_and_went_leave_no_descriptor_thread_task_or
     apart::serve(&attacks);
     let server = Apart::start(NAME, &attacks).await;
     let url = format!("rtmp://{}/live", server.addresses[0]);
-    let film = Clip::new().seconds(4.0).size(160, 90).make().await;
+    // Long: nobody waits for its end, and no second ffmpeg is needed.
+    let film = Clip::new().seconds(30.0).size(160, 90).make().await;
     let belongings = Belongings::now();
     let manager = manager_with(None, |times| {
         (times.settle, times.tick) = (Duration::from_millis(20), Duration::from_millis(10));
