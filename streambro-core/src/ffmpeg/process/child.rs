@@ -193,7 +193,7 @@ mod tests {
         child().leave();
         drop(child());
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", decoy.as_raw_nonzero())).unwrap();
-        assert!(!stat.contains(") Z ") && parse(&stat).unwrap().0 == before, "{stat}");
         rustix::process::kill_process(decoy, Signal::KILL).unwrap();
+        assert!(!stat.contains(") Z ") && parse(&stat).unwrap().0 == before, "{stat}");
     }
 }
