@@ -15,7 +15,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     plan::{Road, road},
     rendition::{Failure, RenditionUsage},
-    source::{PassEnd, PassFigures, Production, Tape},
+    source::{Keeper, PassEnd, PassFault, PassFigures, Production, Tape},
     spec::{Repeat, Retry, Source, Times, Video},
     status::Reason,
     supervisor::{Next, Passes},
@@ -23,6 +23,8 @@ use crate::{
 
 /// Failures within an hour that end it: nobody is on the air meanwhile, and whoever asked wants to know.
 const MOST_FAILURES: u32 = 5;
+/// How often what threads do is looked at.
+const LOOK: Duration = Duration::from_millis(100);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 
 impl StreamManager {
@@ -297,7 +299,7 @@ async fn make(shared: &Shared, production: &Production, times: Times) -> Result<
     let watch = async {
         loop {
             shared.state().hashed = keep.hashed_bytes();
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(LOOK).await;
         }
     };
     tokio::select! {
@@ -324,9 +326,21 @@ async fn make(shared: &Shared, production: &Production, times: Times) -> Result<
         }
         passes.begin(began.elapsed());
         let pass = production.pass(plan.encoder, plan.from_ms, &tape, &keeper, &shared.figures, times);
-        let end = pass.run(std::future::pending(), |_| {}).await;
+        let given_up = async {
+            while lock(&keeper).as_ref().is_none_or(|keeper: &Keeper| keeper.failure().is_none()) {
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        let mut end = pass.run(given_up, |_| {}).await;
         if let Some(failure) = lock(&keeper).as_ref().and_then(|keeper| keeper.failure()) {
             return Err(shared.error(ErrorKind::Host, failure));
+        }
+        if let PassEnd::Lap { .. } = end
+            && lock(&keeper).is_none()
+        {
+            let (fault, reason) = (PassFault::Passing, Reason::EncoderFailed);
+            let detail = "ffmpeg died at the end of its film".to_owned();
+            end = PassEnd::Failed { fault, reason, detail, reached_ms: 0 };
         }
         if let PassEnd::Lap { ms } = end {
             let finished = lock(&keeper).take().and_then(|keeper| keeper.finish(ms));
@@ -341,8 +355,8 @@ async fn make(shared: &Shared, production: &Production, times: Times) -> Result<
             Next::FallBack => passes.begin_anew(),
             Next::Wait(delay) => tokio::time::sleep(delay).await,
             Next::GiveUp(reason, detail) => return Err(shared.error(kind(reason), detail)),
-            // Only after a lap, which has returned.
-            Next::Close | Next::Rest => return Ok(PrepareOutcome::Made),
+            // Only after a lap, which has returned, and of what goes on the air.
+            Next::Close | Next::SkipLap { .. } | Next::Rest => return Ok(PrepareOutcome::Made),
         }
     }
 }

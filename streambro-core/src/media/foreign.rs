@@ -35,7 +35,8 @@ const RATE_DIFFERENCE: f64 = 0.1;
 const ENTRIES: &str = "format=duration,bit_rate:\
                        stream=index,codec_type,codec_name,profile,level,pix_fmt,width,height,field_order,\
                        avg_frame_rate,r_frame_rate,has_b_frames,sample_rate,channels,bit_rate,duration:\
-                       stream_disposition=attached_pic,timed_thumbnails";
+                       stream_disposition=attached_pic,timed_thumbnails:\
+                       stream_tags=DURATION";
 
 /// What ffprobe is told, without its name. The file is open as descriptor 3.
 pub fn arguments(format: Format) -> Vec<String> {
@@ -165,10 +166,11 @@ pub fn parse(format: Format, json: &[u8]) -> Result<Foreign, ForeignError> {
         return Err(ForeignError::NoTrack);
     }
     let whole = said.get("format").unwrap_or(&Value::Null);
-    let durations = [Some(whole), video, audio].into_iter().flatten().filter_map(duration_ms);
+    // What plays counts, not what lies beside it: other languages, subtitles. Where the tracks do not say, the file does.
+    let own = [video, audio].into_iter().flatten().filter_map(duration_ms).max();
     Ok(Foreign {
         format,
-        duration_ms: durations.max(),
+        duration_ms: own.or_else(|| duration_ms(whole)),
         bitrate: bitrate(whole),
         streams: streams.len(),
         video: video.map(video_stream),
@@ -239,10 +241,21 @@ fn bitrate(of: &Value) -> Option<u64> {
 }
 
 fn duration_ms(of: &Value) -> Option<u64> {
-    let seconds: f64 = text(of, "duration")?.parse().ok()?;
+    let seconds = match text(of, "duration") {
+        Some(seconds) => seconds.parse().ok()?,
+        // Matroska's tracks have it as a tag: `00:01:02.345000000`.
+        None => clock(text(of.get("tags")?, "DURATION")?)?,
+    };
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, and is clamped")]
     let ms = (seconds * 1_000.0) as u64;
     (ms > 0).then_some(ms.min(MAX_DURATION_MS))
+}
+
+/// Hours, minutes and seconds.
+fn clock(text: &str) -> Option<f64> {
+    let mut parts = text.splitn(3, ':').map(str::parse::<f64>);
+    let (hours, minutes, seconds) = (parts.next()?.ok()?, parts.next()?.ok()?, parts.next()?.ok()?);
+    Some((hours * 60.0 + minutes) * 60.0 + seconds)
 }
 
 /// A rate such as `30000/1001`.

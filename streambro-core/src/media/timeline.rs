@@ -28,6 +28,9 @@ const MAX_CTS: i64 = 0x7f_ffff;
 /// How often a picture that stands still is sent again, in milliseconds: a viewer who comes meanwhile sees it that soon.
 const HOLD_PICTURE_MS: i128 = 1_000;
 
+/// What is held at once, in milliseconds: a receiver that comes back after hours does not get them in one piece.
+const MOST_HELD_MS: i128 = 10_000;
+
 /// What the timeline did to the media, for status and tests. Counts of frames since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Corrections {
@@ -169,9 +172,12 @@ impl Timeline {
         self.item = Item { video: None, audio: None, origin: self.start, joint: false, last: false };
     }
 
-    /// Goes on holding up to `until_ms`: with silence, and with `picture`, a keyframe, over and over.
-    pub fn hold_until(&mut self, until_ms: u64, picture: Option<&Sample>, out: &mut Vec<Packet>) {
-        let until = self.units_of_ms(until_ms);
+    /// Goes on holding up to `until_ms`: with silence, and with `picture`, a keyframe, over and over. Returns whether that
+    /// was all: a long time comes in parts.
+    pub fn hold_until(&mut self, until_ms: u64, picture: Option<&Sample>, out: &mut Vec<Packet>) -> bool {
+        let most = self.start + self.length + self.unit * MOST_HELD_MS / 1_000;
+        let whole = self.units_of_ms(until_ms) <= most;
+        let until = self.units_of_ms(until_ms).min(most);
         while let Some(picture) = picture.filter(|_| self.item.origin <= until) {
             let at = self.item.origin;
             self.fill_until(at, out);
@@ -189,6 +195,15 @@ impl Timeline {
         }
         self.fill_until(until, out);
         self.length = self.length.max(until - self.start);
+        whole
+    }
+
+    /// Passes over everything up to `until_ms`, and sends nothing for it.
+    pub fn skip_to(&mut self, until_ms: u64) {
+        let until = self.units_of_ms(until_ms);
+        self.length = self.length.max(until - self.start);
+        self.item.origin = self.item.origin.max(until);
+        self.audio_end = self.audio_end.max(self.start + self.delay + self.length);
     }
 
     /// Places one sample; appends it, and the silence that is due before it, to `out`.

@@ -153,7 +153,7 @@ impl Outbox {
         if *known == Some(config) {
             return None;
         }
-        let changed = known.replace(config).is_some();
+        let changed = known.is_some();
         let (header, in_band) = match track {
             Track::Video => {
                 let video = program.video.get(usize::from(config))?;
@@ -161,6 +161,8 @@ impl Outbox {
             }
             Track::Audio => (Arc::clone(program.audio.get(usize::from(config))?), None),
         };
+        // Only now: one that is not there must be looked for again.
+        *known = Some(config);
         self.queue_message(publisher, track, timestamp, &[], Some(header), 0, 0, None);
         in_band
     }

@@ -44,6 +44,13 @@ pub(crate) struct Film {
 }
 
 impl Reel {
+    /// Declares that nothing more of this lap can be made.
+    pub(crate) fn skip_lap(&self) {
+        if let Self::Tape(tape) = self {
+            tape.end(0, true);
+        }
+    }
+
     /// Declares that everything has been made.
     pub(crate) fn close(&self) {
         if let Self::Tape(tape) = self {

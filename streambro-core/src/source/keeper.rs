@@ -7,7 +7,7 @@ use std::{
     sync::{
         Arc, Mutex, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed},
-        mpsc::{Receiver, SyncSender, TrySendError, sync_channel},
+        mpsc::{Receiver, Sender, channel},
     },
     thread,
 };
@@ -27,8 +27,8 @@ use crate::{
     survey::{Gated, adopt},
 };
 
-/// Frames that may wait for the disk: half a minute of a stream.
-const WAITING: usize = 4_096;
+/// Bytes that may wait for the disk: a minute of most streams.
+const MOST_WAITING: usize = 32 << 20;
 
 /// Where the renditions of one film are, and what they are called.
 #[derive(Debug)]
@@ -47,6 +47,15 @@ struct Hashing {
     done: watch::Sender<bool>,
     stop: AtomicBool,
     read: AtomicU64,
+}
+
+impl Piece {
+    fn len(&self) -> usize {
+        match self {
+            Self::Tag(tag) | Self::Key(_, tag) => tag.len(),
+            Self::End(_) => 0,
+        }
+    }
 }
 
 impl Keep {
@@ -135,14 +144,18 @@ impl Drop for Keep {
 #[derive(Debug)]
 pub(crate) struct Keeper {
     /// `None` once it was given up.
-    frames: Option<SyncSender<Piece>>,
+    frames: Option<Sender<Piece>>,
     outcome: Option<oneshot::Receiver<Result<Arc<Rendition>, Failure>>>,
     /// Why it was given up.
     failed: Arc<Mutex<Option<String>>>,
-    /// Frames that wait for the disk, where they may hold up ffmpeg.
-    waiting: Option<Arc<AtomicUsize>>,
-    /// The last decode time of each track: a run that begins again repeats some.
+    /// Bytes that wait for the disk.
+    waiting: Arc<AtomicUsize>,
+    /// Whether they may hold up ffmpeg.
+    patient: bool,
+    /// The last time stamp of each track.
     last: [Option<u32>; 2],
+    /// The same when the current run began, until the run is beyond it: what it repeats is there already.
+    known: [Option<u32>; 2],
     begun: bool,
 }
 
@@ -161,7 +174,7 @@ impl Keeper {
     /// # Errors
     /// When no thread can be started.
     fn new(store: &Arc<Store>, key: &Key, likely: u64, patient: bool) -> std::io::Result<Self> {
-        let (frames, inbox) = sync_channel(WAITING);
+        let (frames, inbox) = channel();
         let (tell, outcome) = oneshot::channel();
         let failed = Arc::<Mutex<Option<String>>>::default();
         let waiting = Arc::new(AtomicUsize::new(0));
@@ -183,10 +196,17 @@ impl Keeper {
             frames: Some(frames),
             outcome: Some(outcome),
             failed,
-            waiting: patient.then_some(waiting),
+            waiting,
+            patient,
             last: [None; 2],
+            known: [None; 2],
             begun: false,
         })
+    }
+
+    /// Another run goes on where the last one was. What it repeats is there already; a copy is just the same there.
+    pub(super) fn go_on(&mut self) {
+        self.known = self.last;
     }
 
     /// Takes what went onto the tape.
@@ -195,10 +215,10 @@ impl Keeper {
         let key = match unit.kind {
             UnitKind::Configuration => false,
             UnitKind::Frame { key, .. } => {
-                // A run that began again repeats what there is already; a copy is just the same there.
-                if self.last[track].is_some_and(|last| unit.timestamp <= last) {
+                if self.known[track].is_some_and(|known| unit.timestamp <= known) {
                     return;
                 }
+                self.known[track] = None;
                 self.last[track] = Some(unit.timestamp);
                 key && unit.track == Track::Video
             }
@@ -222,22 +242,18 @@ impl Keeper {
 
     fn send(&mut self, piece: Piece) {
         let Some(frames) = &self.frames else { return };
-        if let Some(waiting) = &self.waiting {
-            waiting.fetch_add(1, Relaxed);
-        }
-        match frames.try_send(piece) {
-            Ok(()) => {}
-            Err(TrySendError::Full(_)) => {
-                self.give_up("a rendition is not kept: the disk is too slow for it");
-            }
+        let waiting = self.waiting.fetch_add(piece.len(), Relaxed);
+        if waiting > MOST_WAITING {
+            self.give_up("a rendition is not kept: the disk is too slow for it");
+        } else if frames.send(piece).is_err() {
             // The thread has said why.
-            Err(TrySendError::Disconnected(_)) => self.frames = None,
+            self.frames = None;
         }
     }
 
     /// Whether ffmpeg may go on: a patient one lets it wait for the disk.
     pub(super) fn has_room(&self) -> bool {
-        self.waiting.as_ref().is_none_or(|waiting| waiting.load(Relaxed) < WAITING / 2)
+        !self.patient || self.failure().is_some() || self.waiting.load(Relaxed) < MOST_WAITING / 2
     }
 
     /// Gives it up: nothing is left on the disk.
@@ -267,8 +283,7 @@ fn keep(
     waiting: &AtomicUsize,
 ) -> Result<Option<Arc<Rendition>>, Failure> {
     while let Ok(piece) = inbox.recv() {
-        // Counted where somebody looks; elsewhere it wraps, and nobody does.
-        waiting.fetch_sub(1, Relaxed);
+        waiting.fetch_sub(piece.len(), Relaxed);
         match piece {
             Piece::Tag(tag) => draft.append(&tag)?,
             Piece::Key(ms, tag) => {

@@ -167,9 +167,9 @@ impl Pass {
             figures.process = Some(Child { pid, started, sandbox });
             figures.runs += 1;
         }
-        let end = self.follow(&mut process, stop, &mut news).await;
-        self.figures.lock().process = None;
-        end
+        // Also when this is dropped.
+        let _gone = Gone(&self.figures);
+        self.follow(&mut process, stop, &mut news).await
     }
 
     async fn follow(
@@ -178,6 +178,9 @@ impl Pass {
         mut stop: std::pin::Pin<&mut impl Future<Output = ()>>,
         news: &mut impl FnMut(PassNews),
     ) -> PassEnd {
+        if let Some(keeper) = &mut *self.keeper.lock().unwrap_or_else(PoisonError::into_inner) {
+            keeper.go_on();
+        }
         let mut recorder = Recorder::new(Arc::clone(&self.tape));
         let mut buf = vec![0; READ];
         let mut log = Log { words: process.words(), next: 0, left: MOST_WORDS };
@@ -272,12 +275,16 @@ impl Pass {
         let reached = self.reached(recorder);
         let made = recorder.has_begun() || recorder.shown_ms().is_some();
         let came_to_the_end = match self.source.length_ms {
-            Some(length) => reached + SHORT_MS >= length,
+            Some(length) => self.furthest(recorder) + SHORT_MS.min(length / 4) >= length,
             None => exit == Exit::Code(0),
         };
         if came_to_the_end && (made || self.from_ms > 0) {
             if !recorder.end(true) {
                 self.tape.end(0, true);
+            }
+            if !matches!(exit, Exit::Code(0) | Exit::Unknown) {
+                // Whether the last pictures are missing nobody knows: that is nothing to play for years.
+                *self.keeper.lock().unwrap_or_else(PoisonError::into_inner) = None;
             }
             if recorder.has_begun() {
                 // One so short that it is all there at once.
@@ -305,9 +312,6 @@ impl Pass {
         let length = self.source.length_ms.unwrap_or(0);
         let detail = format!("ffmpeg ended at {} of {} s", reached as f64 / 1e3, length as f64 / 1e3);
         let fault = if made { PassFault::Passing } else { PassFault::Unreadable };
-        if fault == PassFault::Unreadable && self.from_ms > 0 {
-            self.tape.end(0, true);
-        }
         self.failed(recorder, fault, Reason::EncoderFailed, detail)
     }
 
@@ -319,6 +323,9 @@ impl Pass {
             DeathKind::NoEncoder | DeathKind::DeviceBusy => (PassFault::Encoder, Reason::EncoderUnavailable),
             DeathKind::BadInput if recorder.shown_ms().is_none() && self.from_ms == 0 => {
                 (PassFault::Hopeless, Reason::SourceInvalid)
+            }
+            DeathKind::BadInput if recorder.shown_ms().is_none() => {
+                (PassFault::Unreadable, Reason::EncoderFailed)
             }
             DeathKind::OutOfMemory | DeathKind::HostLacks | DeathKind::Refused => {
                 (PassFault::Passing, Reason::Host)
@@ -356,11 +363,26 @@ impl Pass {
         end.map_or(self.from_ms, |end| end.max(0).unsigned_abs().max(self.from_ms))
     }
 
+    /// The same, by the track that reaches furthest: sound may go on where there is no picture any more.
+    fn furthest(&self, recorder: &Recorder) -> u64 {
+        let end = recorder.furthest_ms().map(|end| (end - self.lead_ms).max(0).unsigned_abs());
+        end.unwrap_or(0).max(self.from_ms)
+    }
+
     fn note(&self, process: &Process, recorder: &Recorder) {
         let mut figures = self.figures.lock();
         figures.progress = process.progress();
         figures.lost_words = process.words().dropped();
         figures.reached_ms = self.reached(recorder);
+    }
+}
+
+/// Lets nobody believe in a process that is no more.
+struct Gone<'a>(&'a PassFigures);
+
+impl Drop for Gone<'_> {
+    fn drop(&mut self) {
+        self.0.lock().process = None;
     }
 }
 

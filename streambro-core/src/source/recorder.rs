@@ -20,6 +20,12 @@ const TIMESCALE: std::num::NonZeroU32 = std::num::NonZeroU32::new(1_000).expect(
 const PATIENCE_MS: i64 = 3_000;
 /// The same in frames.
 const PATIENCE_FRAMES: usize = 1_024;
+/// Frames of sound that wait for a keyframe at most: a minute and a half.
+const MOST_PENDING: usize = 4_096;
+/// All of them in bytes.
+const PATIENCE_BYTES: usize = 32 << 20;
+/// Bytes of a configuration, as in files.
+const MAX_CONFIGURATION: usize = 64 << 10;
 /// How long a picture lasts before there was another, in milliseconds.
 const LONE_PICTURE_MS: i64 = 40;
 
@@ -32,6 +38,7 @@ pub(super) struct Recorder {
     audio: Side<AudioConfig>,
     /// Frames that wait until it is known what there is.
     pending: Vec<(Sample, Vec<u8>)>,
+    pending_bytes: usize,
     begun: bool,
     /// Whether there is video.
     seen: bool,
@@ -66,6 +73,7 @@ impl Recorder {
             video: Side::default(),
             audio: Side::default(),
             pending: vec![],
+            pending_bytes: 0,
             begun: false,
             seen: false,
         }
@@ -114,6 +122,12 @@ impl Recorder {
         let of = |first: Option<(i64, i64)>, end: i64| first.map(|(_, pts)| (pts, end - pts));
         of(self.video.first, self.video.last_pts + self.video.step())
             .or_else(|| of(self.audio.first, self.audio.last_pts + self.audio.step()))
+    }
+
+    /// Where what the run made ends, as ffmpeg wrote it: that of the track that reaches furthest, in milliseconds.
+    pub(super) fn furthest_ms(&self) -> Option<i64> {
+        let video = self.video.first.map(|_| self.video.last_pts + self.video.step());
+        video.max(self.audio.first.map(|_| self.audio.last_pts + self.audio.step()))
     }
 
     fn take_all(
@@ -171,12 +185,19 @@ impl Recorder {
         if self.begun {
             self.append(sample, unit.payload);
         } else {
+            self.pending_bytes += unit.payload.len();
+            if self.pending_bytes > PATIENCE_BYTES {
+                return Err(too_large("ffmpeg makes 32 MiB of one track before there is any of the other"));
+            }
             self.pending.push((sample, unit.payload.to_vec()));
         }
         Ok(())
     }
 
     fn configure(&mut self, unit: &Unit<'_>) -> Result<(), MediaError> {
+        if unit.payload.len() > MAX_CONFIGURATION {
+            return Err(too_large("a decoder configuration has more than 64 KiB"));
+        }
         let bytes: Box<[u8]> = unit.payload.into();
         let many = || too_large("ffmpeg changed the configuration too often");
         match unit.track {
@@ -197,7 +218,11 @@ impl Recorder {
     /// Whether there is a frame of each track, or no sense in waiting for one.
     fn is_complete(&self, [video, audio]: [bool; 2]) -> bool {
         let has = (self.video.first.is_some(), self.audio.first.is_some());
-        if self.pending.is_empty() || (video && !has.0 && self.seen) {
+        if self.pending.is_empty() {
+            return false;
+        }
+        // A keyframe may be long in coming, and there is no film without.
+        if video && !has.0 && self.seen && self.pending.len() < MOST_PENDING {
             return false;
         }
         let span = match (self.pending.first(), self.pending.last()) {

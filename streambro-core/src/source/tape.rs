@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use self::store::Store;
 use super::film::Film;
 use crate::media::{
-    index::{AudioConfig, Index, VideoConfig},
+    index::{AudioConfig, Index, Layout, VideoConfig},
     packet::Sample,
     program::Program,
 };
@@ -50,7 +50,9 @@ struct State {
     /// The number of the first entry.
     first: u64,
     /// The run that made the first entry, unless its begin is still there.
-    run: Option<Arc<Index>>,
+    run: Option<Run>,
+    /// The run that writes.
+    writes: Option<Arc<Index>>,
     store: Store,
     /// The number behind the furthest entry that a leg has taken.
     taken: u64,
@@ -65,7 +67,6 @@ struct State {
     /// Every configuration there has been, in the order of `Sample::config`.
     video: Vec<VideoConfig>,
     audio: Vec<AudioConfig>,
-    program: Option<Arc<Program>>,
     film: Option<Film>,
     closed: bool,
     /// Nobody listens.
@@ -75,9 +76,9 @@ struct State {
 /// One thing after another.
 #[derive(Clone, Debug)]
 pub(crate) enum Entry {
-    /// A run of ffmpeg begins. What it makes is described as far as it is known by then.
-    Begin(Arc<Index>),
-    /// A frame. `ms` is how much there was before it on the tape.
+    /// A run of ffmpeg begins, or is described anew: it has another configuration.
+    Begin(Run),
+    /// A frame. `ms` is where it lies on the tape.
     Sample { sample: Sample, ms: u64 },
     /// What a run made ends, after so many milliseconds of its leading track; with `lap`, because its source has.
     End { ticks: u64, lap: bool },
@@ -85,6 +86,15 @@ pub(crate) enum Entry {
     Play(Film),
     /// Nothing more comes.
     Over,
+}
+
+/// What a run of ffmpeg makes, as far as that is known.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    /// Its tracks.
+    pub(super) index: Arc<Index>,
+    /// What goes around its frames.
+    pub(super) program: Arc<Program>,
 }
 
 /// What is at a place of a tape.
@@ -95,7 +105,7 @@ pub(crate) enum Look {
     /// Nothing yet.
     Dry,
     /// It is gone; what is left begins here, in what this run made.
-    Gone(u64, Option<Arc<Index>>),
+    Gone(u64, Option<Run>),
 }
 
 impl Tape {
@@ -108,28 +118,33 @@ impl Tape {
 
     /// Takes over a configuration. Returns its number, unless there are too many.
     pub(super) fn configure_video(&self, config: VideoConfig) -> Option<u16> {
-        known(&mut self.state().video, config)
+        let mut state = self.state();
+        let before = state.video.len();
+        let number = known(&mut state.video, config);
+        if state.video.len() > before {
+            state.describe();
+        }
+        number
     }
 
     /// The same for sound.
     pub(super) fn configure_audio(&self, config: AudioConfig) -> Option<u16> {
-        known(&mut self.state().audio, config)
+        let mut state = self.state();
+        let before = state.audio.len();
+        let number = known(&mut state.audio, config);
+        if state.audio.len() > before {
+            state.describe();
+        }
+        number
     }
 
     /// Begins what one run of ffmpeg makes, from `index`, whose configurations are replaced by those of the tape.
-    pub(super) fn begin(&self, mut index: Index) {
+    pub(super) fn begin(&self, index: Index) {
         let mut state = self.state();
-        if state.sink {
-            return;
+        if !state.sink {
+            state.writes = Some(Arc::new(index));
+            state.describe();
         }
-        if let Some(video) = &mut index.video {
-            video.configs.clone_from(&state.video);
-        }
-        if let Some(audio) = &mut index.audio {
-            audio.configs.clone_from(&state.audio);
-        }
-        state.program = Some(Arc::new(Program::new(&index)));
-        state.entries.push_back(Entry::Begin(Arc::new(index)));
     }
 
     /// Appends a frame. Its offset is set here.
@@ -140,16 +155,17 @@ impl Tape {
         }
         sample.offset = state.store.end();
         state.store.append(payload);
-        let ms = state.written_ms;
         if leads {
             state.written_ms += u64::from(sample.duration);
         }
+        let ms = state.written_ms;
         state.entries.push_back(Entry::Sample { sample, ms });
     }
 
     /// Ends what one run made.
     pub(super) fn end(&self, ticks: u64, lap: bool) {
         let mut state = self.state();
+        state.writes = None;
         if !state.sink {
             state.entries.push_back(Entry::End { ticks, lap });
         }
@@ -204,9 +220,9 @@ impl Tape {
         self.state().store.held()
     }
 
-    /// What goes around the frames: of all that was written so far.
-    pub(super) fn program(&self) -> Option<Arc<Program>> {
-        self.state().program.clone()
+    /// Whether bytes at `offset` are still there.
+    pub(super) fn holds(&self, offset: u64) -> bool {
+        self.state().store.holds(offset)
     }
 
     /// The file that plays after it, once there is one.
@@ -283,6 +299,21 @@ impl Tape {
 }
 
 impl State {
+    /// Says what the run that writes makes, with every configuration that there has been.
+    fn describe(&mut self) {
+        let Some(run) = &self.writes else { return };
+        let mut index =
+            Index { video: run.video.clone(), audio: run.audio.clone(), layout: Layout::default() };
+        if let Some(video) = &mut index.video {
+            video.configs.clone_from(&self.video);
+        }
+        if let Some(audio) = &mut index.audio {
+            audio.configs.clone_from(&self.audio);
+        }
+        let program = Arc::new(Program::new(&index));
+        self.entries.push_back(Entry::Begin(Run { index: Arc::new(index), program }));
+    }
+
     fn entry(&self, number: u64) -> Option<&Entry> {
         self.entries.get(usize::try_from(number.checked_sub(self.first)?).ok()?)
     }
@@ -305,11 +336,18 @@ impl State {
             from -= 1;
         }
         // A group of pictures that is larger than what may be kept.
-        while from < self.taken
-            && let Some(entry) = self.entry(from)
-            && (self.taken - from > MOST_FRAMES || entry.bytes_to(self.taken_bytes) > BEHIND_BYTES)
+        let mut next = from;
+        while next < self.taken
+            && let Some(entry) = self.entry(next)
         {
-            from += 1;
+            let far = self.taken - next > MOST_FRAMES;
+            match entry.bytes_to(self.taken_bytes) {
+                Some(bytes) if bytes > BEHIND_BYTES || far => from = next + 1,
+                // What follows it decides.
+                None => {}
+                Some(_) => break,
+            }
+            next += 1;
         }
         self.forget_before(from);
     }
@@ -340,11 +378,11 @@ impl Entry {
         }
     }
 
-    /// How far it lies before `end`; 0 for what has no bytes.
-    fn bytes_to(&self, end: u64) -> u64 {
+    /// How far it lies before `end`; `None` for what has no bytes.
+    fn bytes_to(&self, end: u64) -> Option<u64> {
         match self {
-            Self::Sample { sample, .. } => end.saturating_sub(sample.offset),
-            _ => 0,
+            Self::Sample { sample, .. } => Some(end.saturating_sub(sample.offset)),
+            _ => None,
         }
     }
 }

@@ -51,6 +51,8 @@ pub(super) enum Effect {
     WaitPass(Duration),
     /// Tell that another encoder takes over.
     FellBack,
+    /// A lap ends where it is: its rest cannot be read.
+    SkipLap,
     /// Everything has been made.
     CloseTape,
     /// Let all legs say goodbye, and ffmpeg end.
@@ -218,6 +220,14 @@ impl Fsm {
             Next::FallBack => {
                 effects.push(Effect::FellBack);
                 self.encode(at, effects);
+            }
+            Next::SkipLap { close } => {
+                effects.push(Effect::SkipLap);
+                if close {
+                    effects.push(Effect::CloseTape);
+                } else {
+                    self.encode(at, effects);
+                }
             }
             Next::Wait(delay) => effects.push(Effect::WaitPass(delay)),
             Next::Close => effects.push(Effect::CloseTape),

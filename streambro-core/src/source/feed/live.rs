@@ -5,14 +5,13 @@ use std::sync::Arc;
 use super::{Batch, Feed, FeedMark, Fill, Item, Place, begin, silence_of};
 use crate::{
     media::{
-        index::Index,
         packet::{Packet, Sample, Track},
         program::Program,
         timeline::Timeline,
     },
     source::{
         film::Film,
-        tape::{Entry, Look, Tape},
+        tape::{Entry, Look, Run, Tape},
     },
 };
 
@@ -26,8 +25,7 @@ pub(super) struct Live {
     key: u64,
     state: State,
     /// What the current run of ffmpeg makes.
-    run: Option<Arc<Index>>,
-    program: Option<Arc<Program>>,
+    run: Option<Run>,
     /// The newest keyframe: what stands still when nothing comes.
     picture: Option<Sample>,
     /// How far the current item is, in ticks of its leading track since its first sample.
@@ -40,8 +38,9 @@ pub(super) struct Live {
 #[derive(Clone, Debug)]
 pub(super) struct Mark {
     at: u64,
-    run: Option<Arc<Index>>,
+    run: Option<Run>,
     first: i64,
+    ticks: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +65,6 @@ impl Live {
             key: 0,
             state: State::Between,
             run: None,
-            program: None,
             picture: None,
             ticks: 0,
             first: 0,
@@ -82,7 +80,7 @@ impl Live {
     }
 
     pub(super) fn program(&self) -> Option<&Program> {
-        self.program.as_deref()
+        self.run.as_ref().map(|run| &*run.program)
     }
 
     pub(super) fn is_holding(&self) -> bool {
@@ -93,9 +91,8 @@ impl Live {
         self.at = mark.at;
         self.key = mark.at;
         self.run.clone_from(&mark.run);
-        self.first = mark.first;
+        (self.first, self.ticks) = (mark.first, mark.ticks);
         self.state = State::Playing;
-        self.program = self.tape.program();
     }
 
     /// Begins to hold, unless nothing has been shown yet.
@@ -129,11 +126,13 @@ impl Live {
         let Some(run) = &self.run else { return };
         let index = match self.state {
             State::Playing => return,
-            State::Between => Arc::clone(run),
+            State::Between => Arc::clone(&run.index),
             State::Holding | State::Searching => {
                 // What is left of the time without a source.
-                timeline.hold_until(until_ms, None, out);
-                Arc::new(run.beginning_with(sample))
+                if !timeline.hold_until(until_ms, None, out) {
+                    timeline.skip_to(until_ms);
+                }
+                Arc::new(run.index.beginning_with(sample))
             }
         };
         begin(timeline, &index, laps);
@@ -160,42 +159,62 @@ impl Feed {
         let Item::Tape(live) = &mut self.item else { return None };
         match live.tape.look(live.at) {
             Look::Dry if live.state == State::Holding => {
-                let picture = live.picture;
-                self.timeline.hold_until(until_ms, picture.as_ref(), &mut batch.packets);
-                Some(Fill::Filled)
+                let picture = live.picture.filter(|picture| live.tape.holds(picture.offset));
+                let whole = self.timeline.hold_until(until_ms, picture.as_ref(), &mut batch.packets);
+                Some(if whole { Fill::Filled } else { Fill::Full })
             }
             Look::Dry => Some(Fill::Dry),
             Look::Gone(first, run) => {
                 live.hold(&mut self.timeline);
+                self.timeline.skip_to(until_ms);
                 live.run = run.or_else(|| live.run.take());
+                live.picture = None;
                 live.state = State::Searching;
                 live.at = first;
                 None
             }
-            Look::Entry(Entry::Begin(index)) => {
-                if live.program.is_none() {
+            Look::Entry(Entry::Begin(_)) if !batch.packets.is_empty() => {
+                // What goes around them is that of the run before.
+                Some(Fill::Full)
+            }
+            Look::Entry(Entry::Begin(run)) => {
+                if live.run.is_none() {
                     // The stream's silence is that of its first sound.
-                    self.timeline = Timeline::new(silence_of(&index));
+                    self.timeline = Timeline::new(silence_of(&run.index));
                 }
-                live.program = live.tape.program();
-                live.run = Some(index);
+                live.run = Some(run);
                 live.at += 1;
                 None
             }
             Look::Entry(Entry::Sample { sample, .. }) => self.take(&sample, until_ms, batch),
             Look::Entry(Entry::End { ticks, lap }) => self.end_run(ticks, lap, until_ms, batch),
             Look::Entry(Entry::Play(film)) => {
+                if live.run.is_none() {
+                    self.timeline = Timeline::new(silence_of(&film.opened.index));
+                }
+                if matches!(live.state, State::Holding | State::Searching) {
+                    // What is left of the time without a source.
+                    if !self.timeline.hold_until(until_ms, None, &mut batch.packets) {
+                        self.timeline.skip_to(until_ms);
+                    }
+                }
                 if !batch.packets.is_empty() {
                     // They are read by the reader that there is.
                     return Some(Fill::Full);
                 }
                 live.leave_item(&mut self.timeline);
+                let dts = self.timeline.item_end_ms();
                 live.at += 1;
                 live.settle();
                 begin(&mut self.timeline, &film.opened.index, self.laps);
                 let anew =
                     live.program().is_none_or(|program| !program.announces_the_same(&film.opened.program));
                 self.item = Item::film(film);
+                if let Item::Film(_, cursor) = &self.item {
+                    // The tape is gone as soon as everybody is here: nobody may be led back to it.
+                    let place = Place::Film(cursor.mark());
+                    batch.key = Some(FeedMark { place, timeline: self.timeline, laps: self.laps, dts });
+                }
                 Some(Fill::Changed { anew })
             }
             Look::Entry(Entry::Over) => {
@@ -214,7 +233,7 @@ impl Feed {
             live.at += 1;
             return None;
         };
-        let entrance = run.is_entrance(sample);
+        let entrance = run.index.is_entrance(sample);
         if matches!(live.state, State::Holding | State::Searching) && !entrance {
             live.at += 1;
             return None;
@@ -226,12 +245,13 @@ impl Feed {
             return Some(Fill::Filled);
         }
         if entrance {
-            let place = Place::Tape(Mark { at: live.at, run: live.run.clone(), first: live.first });
+            let ticks = sample.dts.saturating_sub(live.first).max(0).unsigned_abs();
+            let place = Place::Tape(Mark { at: live.at, run: live.run.clone(), first: live.first, ticks });
             batch.key = Some(FeedMark { place, timeline: self.timeline, laps: self.laps, dts: due });
             live.picture = Some(*sample).filter(|sample| sample.track == Track::Video);
             live.key = live.at;
         }
-        let leads = sample.track == Track::Video || run.video.is_none();
+        let leads = sample.track == Track::Video || run.index.video.is_none();
         if leads {
             let passed = sample.dts.saturating_sub(live.first).max(0).unsigned_abs();
             live.ticks = passed + u64::from(sample.duration);
@@ -245,7 +265,7 @@ impl Feed {
         let Item::Tape(live) = &mut self.item else { return None };
         if live.state == State::Playing {
             // A run that was entered in its middle is shorter by what was passed over.
-            let skipped = live.run.as_ref().map_or(0, |run| live.first - run.leading_dts());
+            let skipped = live.run.as_ref().map_or(0, |run| live.first - run.index.leading_dts());
             self.timeline.cut(ticks.saturating_sub(skipped.max(0).unsigned_abs()));
             if lap {
                 if let Some(fill) = self.end_lap(until_ms, &mut batch.packets) {
@@ -253,7 +273,10 @@ impl Feed {
                 }
             } else {
                 let end = self.timeline.item_end_ms();
-                self.timeline.fill(end, &mut batch.packets);
+                self.timeline.fill(end.min(until_ms), &mut batch.packets);
+                if end > until_ms {
+                    return Some(Fill::Filled);
+                }
                 self.timeline.end();
             }
         } else if lap {

@@ -28,6 +28,11 @@ impl Store {
         self.chunks.len() as u64 * CHUNK as u64
     }
 
+    /// Whether the byte at `offset` is there.
+    pub(super) fn holds(&self, offset: u64) -> bool {
+        (self.base..self.end).contains(&offset)
+    }
+
     /// Appends bytes.
     pub(super) fn append(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {

@@ -111,6 +111,7 @@ impl Supervisor {
                 | Effect::Encode
                 | Effect::WaitPass(_)
                 | Effect::FellBack
+                | Effect::SkipLap
                 | Effect::CloseTape
                 | Effect::HangUp
                 | Effect::Renew

@@ -2,6 +2,7 @@
 
 use std::{
     future::{Future, pending},
+    pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -149,7 +150,14 @@ impl Studio {
         stopped: impl Future<Output = ()>,
         bus: &Bus,
     ) -> PassEnd {
-        if let Some(film) = self.begin(plan).await {
+        let mut stopped = pin!(stopped);
+        let stop_here = PassEnd::Stopped { reached_ms: plan.from_ms };
+        let found = tokio::select! {
+            biased;
+            () = &mut stopped => return stop_here,
+            found = self.begin(plan) => found,
+        };
+        if let Some(film) = found {
             return self.hand_over(run, film, "it has been encoded like this before", bus);
         }
         self.announce(run, plan, trouble, bus);
@@ -159,11 +167,16 @@ impl Studio {
             PassNews::Flows => self.flows.notify_one(),
             PassNews::Says(line) => run.say(&line),
         };
-        let end = pass.run(stopped, news).await;
+        let end = pass.run(&mut stopped, news).await;
         match &end {
             PassEnd::Failed { detail, .. } => run.say(detail),
             PassEnd::Lap { ms } => {
-                if let Some(film) = self.finish(run, plan, *ms, bus).await {
+                let kept = tokio::select! {
+                    biased;
+                    () = &mut stopped => None,
+                    kept = self.finish(run, plan, *ms, bus) => kept,
+                };
+                if let Some(film) = kept {
                     return self.hand_over(run, film, "the first pass has been kept", bus);
                 }
             }

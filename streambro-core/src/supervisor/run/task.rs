@@ -247,6 +247,7 @@ impl Supervisor {
                 Effect::Encode => self.encode(),
                 Effect::WaitPass(delay) => self.pass_due = Some(now + delay),
                 Effect::FellBack => {}
+                Effect::SkipLap => self.road.reel.skip_lap(),
                 Effect::CloseTape => self.road.reel.close(),
                 Effect::Finish => self.finished = true,
             }
