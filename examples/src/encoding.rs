@@ -73,6 +73,25 @@ impl Wish {
         encode
     }
 
+    /// The options that ask for the same again, of which there is one at least: without any a film is copied as it is.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let mut words = format!("--encoder {}", self.encoder().name());
+        if let Some((width, height)) = self.size {
+            words += &format!(" --size {width}x{height}");
+        }
+        if let Some(fps) = self.fps {
+            words += &format!(" --fps {fps}");
+        }
+        if let Some(bitrate) = self.bitrate {
+            words += &format!(" --bitrate {bitrate}");
+        }
+        if let Some(dir) = &self.dir {
+            words += &format!(" --dir {}", dir.display());
+        }
+        words
+    }
+
     /// Where renditions are kept: as said, or where this user's programs keep what they can make again.
     #[must_use]
     pub fn renditions(&self) -> PathBuf {

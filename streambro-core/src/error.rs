@@ -89,7 +89,7 @@ kinds! {
     Ended = 301, "ended";
     /// Something took longer than its time allows.
     TimedOut = 302, "timed_out";
-    /// The host lacks something that streambro needs: a thread, a file descriptor, memory.
+    /// The host lacks something that streambro needs: a thread, a file descriptor, memory, a directory that can be used.
     Host = 400, "host";
 }
 

@@ -4,7 +4,10 @@
 
 use std::{sync::mpsc, thread, time::Duration};
 
-use streambro_core::{Destination, Phase, Repeat, Source, StreamManager, StreamSpec};
+use streambro_core::{
+    Destination, Encoder, EncodingState, Phase, Preset, Repeat, Source, StreamManager, StreamSpec,
+    StreamStatus, Video,
+};
 use streambro_tests::{
     ffmpeg::Clip,
     hostile::{Attack, Hostile, Stage},
@@ -30,19 +33,41 @@ fn server() -> String {
 
 #[test]
 fn streams_on_the_air_allocate_nothing_over_ticks_keyframes_and_joints() {
+    allocates_nothing(StreamManager::builder(), Clip::new().seconds(2.0), |spec| spec);
+}
+
+#[test]
+fn streams_that_were_encoded_once_allocate_nothing_either() {
+    let renditions = tempfile::tempdir().unwrap();
+    let encode = || Video::encode(Encoder::X264).size(320, 180).bitrate(300_000).preset(Preset::Ultrafast);
+    let builder = StreamManager::builder().renditions(renditions.path(), 100_000_000);
+    let streams = allocates_nothing(builder, Clip::new().seconds(2.0), |spec| spec.video(encode()));
+    for status in streams {
+        let encoding = status.encoding.unwrap();
+        assert_eq!((encoding.state, encoding.pid), (EncodingState::Kept, None));
+        assert_eq!(encoding.buffered_bytes, 0);
+    }
+}
+
+/// Puts twenty streams on the air and counts what they allocate from their third lap on. Returns how they were then.
+fn allocates_nothing(
+    builder: streambro_core::Builder,
+    clip: Clip,
+    change: impl Fn(StreamSpec) -> StreamSpec,
+) -> Vec<StreamStatus> {
     let url = server();
     // One thread runs everything that streams, so that the count of this thread is the count of all.
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
     let streams = runtime.block_on(async {
-        let clip = Clip::new().seconds(2.0).make().await;
-        let manager = StreamManager::builder().unlimited().build().await.unwrap();
+        let clip = clip.make().await;
+        let manager = builder.unlimited().build().await.unwrap();
         let mut streams = vec![];
         for number in 0..STREAMS {
             let key = format!("key{number}");
             let source = Source::file(&clip).repeat(Repeat::Forever);
             let destination = Destination::new(&url, key.as_str()).unwrap();
             let spec = StreamSpec::new(key, source).destination(destination);
-            streams.push(manager.start(spec).await.unwrap());
+            streams.push(manager.start(change(spec)).await.unwrap());
         }
         for stream in &streams {
             timeout(GENEROUS, stream.wait_for(Phase::Live)).await.unwrap().unwrap();
@@ -63,7 +88,9 @@ fn streams_on_the_air_allocate_nothing_over_ticks_keyframes_and_joints() {
     assert!(laps >= 3, "{laps} laps");
     assert!(sent > STREAMS as u64 * 100, "{sent} packets");
     assert_eq!(counted.count_total, 0, "{counted:?} in {sent} packets");
+    let statuses = streams.iter().map(|stream| stream.status()).collect();
     runtime.block_on(manager.shutdown(Duration::from_secs(5)));
+    statuses
 }
 
 async fn until_lap(streams: &[streambro_core::Stream], lap: u64) {

@@ -20,7 +20,7 @@ use std::{
 use serde_json::json;
 use streambro_core::{
     Availability, Encoder, EncoderReport, ErrorKind, Preparation, PrepareOutcome, PrepareStage, Source,
-    StreamManager, command,
+    StreamManager, command, probe,
 };
 use streambro_examples::{
     encoding::{self, QUOTA, Wish},
@@ -128,6 +128,9 @@ async fn make(options: &Options, file: &Path) -> Done {
         (Encoder::Auto, Some(first)) => println!("encoder  {}, the first that works", first.name()),
         (encoder, _) => println!("encoder  {}", encoder.name()),
     }
+    if !options.wish.is_some() && probe(file).is_ok_and(|found| found.is_native()) {
+        println!("note     it needs no encoding: `live` copies it as it is");
+    }
     let began = Instant::now();
     let preparation = manager.prepare(&Source::file(file), options.wish.encode()).await?;
     watch(&preparation).await;
@@ -146,6 +149,10 @@ async fn make(options: &Options, file: &Path) -> Done {
         Ok(_) => println!("there is a rendition of it already: nothing to do"),
         Err(error) if error.kind == ErrorKind::Ended => println!("given up: nothing of it is left behind"),
         Err(error) => eprintln!("{error}"),
+    }
+    if outcome.is_ok() {
+        let words = options.wish.words();
+        println!("on air   cargo run --release -- {} URL {words}", file.display());
     }
     if options.json {
         let error =

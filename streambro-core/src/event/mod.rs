@@ -96,6 +96,17 @@ pub enum EventKind {
         /// Why it is that one, and why ffmpeg is needed at all.
         detail: String,
     },
+    /// ffmpeg ended before its time; it is started again where it was, unless the stream ends. Viewers notice only if
+    /// [`Phase::Holding`] follows.
+    #[non_exhaustive]
+    EncoderFailed {
+        /// Why.
+        reason: Reason,
+        /// The same in words, with what ffmpeg said last.
+        detail: String,
+        /// How far it was in the film, in milliseconds.
+        reached_ms: u64,
+    },
     /// What ffmpeg made of the source is kept, and copied from now on; or it is not.
     #[non_exhaustive]
     Rendition {

@@ -72,6 +72,13 @@ impl Lack {
 impl fmt::Display for Lack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (major, minor) = FLOOR;
+        if let Self::Missing(Some(_)) = self {
+            return write!(
+                f,
+                "{}; correct the path, or leave it out to use the one on the path",
+                self.what()
+            );
+        }
         let remedy = "or newer (Debian, Ubuntu: `apt-get install ffmpeg`)";
         write!(f, "{}; install ffmpeg {major}.{minor} {remedy}", self.what())
     }
@@ -268,10 +275,7 @@ mod tests {
         assert!(matches!(look(&fails), Lack::Mute(_, why) if why.contains("3")));
         let error = Error::from(look(&missing));
         assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::EncoderUnavailable, "ffmpeg"));
-        assert!(
-            error.detail.contains("missing") && error.detail.contains("apt-get install ffmpeg"),
-            "{error}"
-        );
+        assert!(error.detail.contains("missing") && error.detail.contains("correct the path"), "{error}");
     }
 
     #[test]

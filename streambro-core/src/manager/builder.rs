@@ -300,6 +300,10 @@ impl Builder {
             return Err(Error::new(ErrorKind::InvalidSpec, "max_encoder_sessions", detail));
         }
         let workshop = self.workshop;
+        if workshop.renditions.as_ref().is_some_and(|(_, quota)| *quota == 0) {
+            let detail = "a quota of 0 bytes keeps nothing: leave `renditions` out, or allow some";
+            return Err(Error::new(ErrorKind::InvalidSpec, "renditions", detail));
+        }
         let workshop = aside(move || Workshop::open(workshop)).await??;
         let monitor = monitor::Settings { max_process_memory: self.limits.process_bytes, ..self.monitor };
         let ledger = Ledger::new(self.limits, self.admission);

@@ -145,11 +145,13 @@ impl Workshop {
             }
         }
         if ways.is_empty() {
-            let remedy = match encode.encoder {
-                Encoder::Auto => "install an ffmpeg that has libx264",
-                _ => "choose another encoder, or `Encoder::Auto`",
+            let passed = passed.join("; ");
+            let detail = match encode.encoder {
+                Encoder::Auto => {
+                    format!("no encoder works here: {passed}; install an ffmpeg that has libx264")
+                }
+                _ => format!("it does not work here: {passed}; choose another, or `Encoder::Auto`"),
             };
-            let detail = format!("no encoder works here: {}; {remedy}", passed.join("; "));
             return Err(Error::new(ErrorKind::EncoderUnavailable, "encoder", detail));
         }
         Ok(ways)

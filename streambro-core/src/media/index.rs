@@ -64,6 +64,15 @@ impl Index {
         }
     }
 
+    /// The same of its presentation time.
+    pub(crate) fn leading_pts(&self) -> i64 {
+        match (&self.video, &self.audio) {
+            (Some(video), _) => video.first_pts,
+            (None, Some(audio)) => audio.first_pts,
+            (None, None) => 0,
+        }
+    }
+
     /// Whether a receiver can begin with a sample.
     pub(crate) fn is_entrance(&self, sample: &Sample) -> bool {
         sample.key && (sample.track == Track::Video || self.video.is_none())

@@ -59,7 +59,7 @@ pub(crate) fn analyze(question: &Question<'_>) -> Analysis {
         Some(platform) => platform.profile(),
         None => PlatformProfile::general(),
     };
-    let mut notes = Notes { found: vec![], profile };
+    let mut notes = Notes { found: vec![], profile, mended: mended(profile, known.picture().as_ref()) };
     notes.way(known, &road);
     let (picture, sound) = (known.picture(), known.sound());
     if let Some(picture) = &picture
@@ -106,7 +106,8 @@ pub(crate) fn survey(spec: &StreamSpec, known: &Known<'_>, ffmpeg: bool) -> (Roa
 /// Other parameter sets alone are no difference: they go out as a new header in the stream.
 #[cfg_attr(not(test), expect(dead_code, reason = "playlists will ask"))]
 pub(crate) fn differences(first: &Known<'_>, next: &Known<'_>) -> Vec<Finding> {
-    let mut notes = Notes { found: vec![], profile: PlatformProfile::general() };
+    let profile = PlatformProfile::general();
+    let mut notes = Notes { found: vec![], profile, mended: mended(profile, first.picture().as_ref()) };
     let mut differ = |severity, what: &str, first: String, next: String| {
         if first != next {
             let detail = format!("{what} changes from {first} to {next}: encode both alike");
@@ -130,10 +131,40 @@ pub(crate) fn differences(first: &Known<'_>, next: &Known<'_>) -> Vec<Finding> {
     notes.found
 }
 
+/// How to encode a picture so that a platform has nothing to say to it: no larger and no faster than it takes, at a rate in
+/// the middle of what it asks for. What the platform leaves open stays as it is.
+fn mended(profile: &PlatformProfile, picture: Option<&Picture<'_>>) -> Encode {
+    let mut encode = Encode::new(Encoder::Auto);
+    let Some(picture) = picture else { return encode };
+    let mut lines = picture.lines();
+    if let Some(most) = profile.max_lines.filter(|most| lines > *most) {
+        // The frame that players have; the picture is fitted into it.
+        let most = most.min(8_192) / 2 * 2;
+        let long = most * 16 / 9 / 2 * 2;
+        let upright = picture.height > picture.width;
+        let (width, height) = if upright { (most, long) } else { (long, most) };
+        (encode, lines) = (encode.size(width, height), most);
+    }
+    let mut fps = picture.fps.unwrap_or(30.0);
+    let most = profile.max_fps.filter(|most| fps > f64::from(*most) + 0.5);
+    if most.is_some() || picture.variable_frame_rate {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped")]
+        let whole = most.unwrap_or_else(|| fps.round().clamp(1.0, 60.0) as u32);
+        (encode, fps) = (encode.fps(whole), f64::from(whole));
+    }
+    match profile.band(lines, fps).map(|band| (band.min, band.max)) {
+        Some((Some(min), Some(max))) => encode.bitrate(min.midpoint(max)),
+        Some((None, Some(bits)) | (Some(bits), None)) => encode.bitrate(bits),
+        _ => encode,
+    }
+}
+
 /// The list as it grows.
 struct Notes<'a> {
     found: Vec<Finding>,
     profile: &'a PlatformProfile,
+    /// What would mend all that encoding can mend.
+    mended: Encode,
 }
 
 impl Notes<'_> {
@@ -143,7 +174,7 @@ impl Notes<'_> {
 
     /// The same, where encoding mends it.
     fn mend(&mut self, kind: FindingKind, severity: Severity, detail: impl Into<String>) {
-        let suggestion = Some(Encode::new(Encoder::Auto));
+        let suggestion = Some(self.mended.clone());
         self.found.push(Finding { kind, severity, detail: detail.into(), suggestion });
     }
 

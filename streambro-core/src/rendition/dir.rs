@@ -92,7 +92,9 @@ impl Dir {
             Error::new(
                 ErrorKind::Host,
                 &name,
-                format!("the directory for renditions cannot be used: {error}"),
+                format!(
+                    "the directory for renditions cannot be used: {error}; name one that you may write to, or let it be made"
+                ),
             )
         };
         let path = std::path::absolute(path).map_err(host)?;

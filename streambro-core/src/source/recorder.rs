@@ -99,7 +99,9 @@ impl Recorder {
         if !self.begun {
             return false;
         }
-        self.tape.end(self.made_ms().unsigned_abs(), lap);
+        // A run that was cut off has shown pictures before others that it had yet to make: what follows comes behind all.
+        let shown = self.shown_ms().map_or(0, |(_, length)| length);
+        self.tape.end(self.made_ms().max(shown).unsigned_abs(), lap);
         true
     }
 

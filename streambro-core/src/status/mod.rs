@@ -131,7 +131,7 @@ pub struct StreamStatus {
     pub started_unix_ms: u64,
     /// What it used over the monitor's last interval; `None` before the first, after its end and without a monitor.
     pub usage: Option<Usage>,
-    /// What ffmpeg does for it; `None` for what is copied natively.
+    /// What ffmpeg does for it; `None` for what is copied natively, and before the source is open.
     pub encoding: Option<Encoding>,
     /// Its destinations in the order of the spec.
     pub legs: Vec<LegStatus>,

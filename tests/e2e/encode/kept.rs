@@ -22,6 +22,7 @@ async fn the_first_lap_is_encoded_and_the_others_are_copies_of_it_without_ffmpeg
     until(&stream, "a rendition", |encoding| encoding.state == EncodingState::Kept).await;
     let status = ends(&stream, Reason::Finished).await;
     assert!(!lives(ffmpeg));
+    assert_eq!(status.encoding.as_ref().unwrap().buffered_bytes, 0, "a copy holds nothing");
     assert_eq!((status.laps, status.encoding.unwrap().runs), (2, 1));
     let files = nginx.settled("kept", 1, BOUND).await;
     let (video, audio) = times(&files[0]).await;

@@ -67,9 +67,9 @@ async fn without_an_ffmpeg_a_copy_plays_and_an_encode_is_refused_with_the_remedy
     let refused = manager.start(spec(&film, Repeat::Forever, &url, "encode").video(small())).await;
     let error = refused.unwrap_err();
     assert_eq!(error.kind, ErrorKind::EncoderUnavailable, "{error}");
-    assert!(error.detail.contains("install ffmpeg"), "{error}");
+    assert!(error.detail.contains("correct the path"), "{error}");
     let film = Clip::new().seconds(4.0).container("mkv").make().await;
     let error = manager.start(spec(&film, Repeat::Forever, &url, "mkv")).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::EncoderUnavailable, "{error}");
-    assert!(error.detail.contains("install ffmpeg"), "{error}");
+    assert!(error.detail.contains("correct the path"), "{error}");
 }

@@ -30,8 +30,9 @@ pub(super) struct Live {
     picture: Option<Sample>,
     /// How far the current item is, in ticks of its leading track since its first sample.
     ticks: u64,
-    /// The decode time of the item's first sample.
+    /// Decode and presentation time of the item's first sample.
     first: i64,
+    first_pts: i64,
 }
 
 /// A remembered place.
@@ -40,6 +41,7 @@ pub(super) struct Mark {
     at: u64,
     run: Option<Run>,
     first: i64,
+    first_pts: i64,
     ticks: u64,
 }
 
@@ -68,6 +70,7 @@ impl Live {
             picture: None,
             ticks: 0,
             first: 0,
+            first_pts: 0,
         }
     }
 
@@ -91,7 +94,7 @@ impl Live {
         self.at = mark.at;
         self.key = mark.at;
         self.run.clone_from(&mark.run);
-        (self.first, self.ticks) = (mark.first, mark.ticks);
+        (self.first, self.first_pts, self.ticks) = (mark.first, mark.first_pts, mark.ticks);
         self.state = State::Playing;
     }
 
@@ -136,7 +139,7 @@ impl Live {
             }
         };
         begin(timeline, &index, laps);
-        self.first = index.leading_dts();
+        (self.first, self.first_pts) = (index.leading_dts(), index.leading_pts());
         self.ticks = 0;
         self.state = State::Playing;
     }
@@ -246,15 +249,24 @@ impl Feed {
         }
         if entrance {
             let ticks = sample.dts.saturating_sub(live.first).max(0).unsigned_abs();
-            let place = Place::Tape(Mark { at: live.at, run: live.run.clone(), first: live.first, ticks });
+            let place = Place::Tape(Mark {
+                at: live.at,
+                run: live.run.clone(),
+                first: live.first,
+                first_pts: live.first_pts,
+                ticks,
+            });
             batch.key = Some(FeedMark { place, timeline: self.timeline, laps: self.laps, dts: due });
             live.picture = Some(*sample).filter(|sample| sample.track == Track::Video);
             live.key = live.at;
         }
         let leads = sample.track == Track::Video || run.index.video.is_none();
         if leads {
-            let passed = sample.dts.saturating_sub(live.first).max(0).unsigned_abs();
-            live.ticks = passed + u64::from(sample.duration);
+            // Decoded or shown, whichever is later.
+            let decoded = sample.dts.saturating_sub(live.first);
+            let shown = sample.pts.saturating_sub(live.first_pts);
+            let passed = decoded.max(shown).max(0).unsigned_abs();
+            live.ticks = live.ticks.max(passed + u64::from(sample.duration));
         }
         self.timeline.place(sample, &mut batch.packets);
         live.at += 1;

@@ -169,7 +169,11 @@ impl Studio {
         };
         let end = pass.run(&mut stopped, news).await;
         match &end {
-            PassEnd::Failed { detail, .. } => run.say(detail),
+            PassEnd::Failed { reason, detail, reached_ms, .. } => {
+                run.say(detail);
+                let (reason, detail, reached_ms) = (*reason, detail.clone(), *reached_ms);
+                run.tell(EventKind::EncoderFailed { reason, detail, reached_ms }, bus);
+            }
             PassEnd::Lap { ms } => {
                 let kept = tokio::select! {
                     biased;
