@@ -100,7 +100,7 @@ impl Recorder {
             return false;
         }
         // A run that was cut off has shown pictures before others that it had yet to make: what follows comes behind all.
-        let shown = self.shown_ms().map_or(0, |(_, length)| length);
+        let shown = self.shown_ms().filter(|_| !lap).map_or(0, |(_, length)| length);
         self.tape.end(self.made_ms().max(shown).unsigned_abs(), lap);
         true
     }
