@@ -99,7 +99,11 @@ impl StreamManager {
         let foreign = match &tools {
             Ok(Tools { ffprobe: Some(ffprobe), .. }) if wanted => {
                 let sandbox = self.0.workshop.sandbox(None)?;
-                Some(measure(ffprobe, &examined.gated, sandbox, &name, patience).await?)
+                match measure(ffprobe, &examined.gated, sandbox, &name, patience).await {
+                    // The native readers have said what is the matter with it, and better.
+                    Err(error) if error.kind == ErrorKind::SourceInvalid && examined.probe.is_some() => None,
+                    measured => Some(measured?),
+                }
             }
             Ok(Tools { ffprobe: None, .. }) if wanted => {
                 let detail = "there is no ffprobe beside ffmpeg; it comes with it: install the whole package";

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     open::Root,
-    shelf::{open_source, source_error},
+    shelf::{in_words, open_source, source_error},
 };
 use crate::{
     error::Result,
@@ -63,7 +63,7 @@ pub(super) fn look_at(file: &File, len: u64, name: &str) -> Result<Probe> {
         Err(MediaError::Unsupported(obstacles)) if obstacles != [Unsupported::Container] => {
             Ok(Probe { info: None, obstacles })
         }
-        Err(error) => Err(source_error(name, &error)),
+        Err(error) => Err(source_error(name, &in_words(file, len, error))),
     }
 }
 

@@ -17,7 +17,14 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind},
-    media::{cursor, error::MediaError, format::Format, index::Index, program::Program, sniff::sniff},
+    media::{
+        cursor,
+        error::{MediaError, Unsupported},
+        format::Format,
+        index::Index,
+        program::Program,
+        sniff::sniff,
+    },
     sys,
 };
 
@@ -202,7 +209,8 @@ impl Shelf {
         if let Some(known) = self.find(&identity) {
             return Ok(known);
         }
-        let index = cursor::open(&file, identity.len).map_err(|error| source_error(&name, &error))?;
+        let index = cursor::open(&file, identity.len)
+            .map_err(|error| source_error(&name, &in_words(&file, identity.len, error)))?;
         if let Some(obstacle) = index.length_obstacle() {
             return Err(source_error(&name, &MediaError::Unsupported(vec![obstacle])));
         }
@@ -258,6 +266,16 @@ pub(super) fn open_source(root: Option<&Root>, path: &Path, name: &str) -> Resul
         };
         Error::new(kind, name, error.to_string())
     })
+}
+
+/// The same error, with what the file is instead where it is none of the native formats.
+pub(super) fn in_words(file: &File, len: u64, error: MediaError) -> MediaError {
+    match &error {
+        MediaError::Unsupported(what) if what[..] == [Unsupported::Container] => {
+            sniff(file, len).err().unwrap_or(error)
+        }
+        _ => error,
+    }
 }
 
 /// A reader's error as an error about `name`.

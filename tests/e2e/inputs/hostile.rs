@@ -142,11 +142,12 @@ fn what_is_no_media_is_refused() {
     in_little_memory(concat!(module_path!(), "::what_is_no_media_is_refused"), || async {
         let dir = streambro_tests::scratch();
         let manager = manager().await;
-        let container = "neither an MP4 nor an FLV";
+        // What it is, and what a film would be.
+        let (container, list) = ("a film is an MP4", "a text, not a film");
         let unsupported = ErrorKind::SourceUnsupported;
         let text = "This is a shopping list.\n".repeat(1_000);
-        refused(&manager, &file(dir.path(), "text.mp4", text.as_bytes()), unsupported, container).await;
-        refused(&manager, &file(dir.path(), "one-byte.flv", b"F"), unsupported, container).await;
+        refused(&manager, &file(dir.path(), "text.mp4", text.as_bytes()), unsupported, list).await;
+        refused(&manager, &file(dir.path(), "one-byte.flv", b"F"), unsupported, list).await;
         refused(&manager, &sparse(dir.path(), "zeros.mp4", b"", 1 << 40), unsupported, container).await;
         let own = std::env::current_exe().expect("a process knows its program");
         refused(&manager, &own, unsupported, container).await;
