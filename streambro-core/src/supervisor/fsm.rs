@@ -76,7 +76,8 @@ pub(super) struct Fsm {
     detail: String,
     legs: Vec<Leg>,
     /// What ffmpeg does, where it is needed.
-    passes: Option<Passes>,
+    /// Boxed: of a thousand streams few encode, and each pays for this place.
+    passes: Option<Box<Passes>>,
     stopping: Option<(Reason, String)>,
 }
 
@@ -128,11 +129,11 @@ impl Fsm {
 
     /// The same of a source that ffmpeg makes.
     pub(super) fn with_passes(self, passes: Passes) -> Self {
-        Self { passes: Some(passes), ..self }
+        Self { passes: Some(Box::new(passes)), ..self }
     }
 
     pub(super) fn passes(&self) -> Option<&Passes> {
-        self.passes.as_ref()
+        self.passes.as_deref()
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -164,13 +165,13 @@ impl Fsm {
             Input::Begin if self.passes.is_some() => self.encode(at, &mut effects),
             Input::Begin => self.dial_all(&mut effects),
             Input::Flows => {
-                if self.passes.as_mut().is_some_and(Passes::flows) {
+                if self.passes.as_deref_mut().is_some_and(Passes::flows) {
                     self.dial_all(&mut effects);
                 }
             }
             Input::PassEnded(end) => self.pass_ended(end, at, &mut effects),
             Input::PassDue => {
-                if self.passes.as_ref().is_some_and(Passes::is_due) {
+                if self.passes.as_deref().is_some_and(Passes::is_due) {
                     self.encode(at, &mut effects);
                 }
             }
@@ -297,7 +298,7 @@ impl Fsm {
         let played = end.reason == Reason::Finished && !self.is_on_air();
         if played || self.legs.iter().all(|leg| leg.phase == LegPhase::Ended) {
             // It has played to the end of what could be made, and that was not the end of the film.
-            let missing = self.passes.as_ref().and_then(Passes::missing);
+            let missing = self.passes.as_deref().and_then(Passes::missing);
             let missing = missing.filter(|_| end.reason == Reason::Finished).cloned();
             let (reason, detail) = missing.unwrap_or((end.reason, end.detail));
             self.stop(reason, detail, effects);
@@ -356,9 +357,9 @@ impl Fsm {
         let given_up = self.legs.iter().any(Leg::is_given_up);
         let failing = self.legs.iter().find(|leg| leg.is_failing());
         let why = failing.map(|leg| (leg.reason, leg.detail.clone())).unwrap_or_default();
-        let trouble = self.passes.as_ref().and_then(Passes::trouble).cloned();
+        let trouble = self.passes.as_deref().and_then(Passes::trouble).cloned();
         let (phase, (reason, detail)) = if let Some((reason, detail)) = self.stopping.clone() {
-            let encodes = self.passes.as_ref().is_some_and(Passes::is_running);
+            let encodes = self.passes.as_deref().is_some_and(Passes::is_running);
             let over = ended == self.legs.len() && !encodes;
             (if over { Phase::Ended } else { Phase::Stopping }, (Some(reason), detail))
         } else if live + lagging > 0 && self.legs.iter().any(|leg| leg.holding) {
