@@ -281,7 +281,7 @@ impl Builder {
             bus: Bus::default(),
             books: Arc::new(Books::new(self.keep)),
             tasks: TaskTracker::new(),
-            times: self.times,
+            times: Arc::new(self.times),
             epoch: Instant::now(),
         };
         if self.limits.process_bytes.is_some()

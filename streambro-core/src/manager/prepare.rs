@@ -56,7 +56,7 @@ impl StreamManager {
         let work = work(
             Arc::clone(&preparation.shared),
             production,
-            self.0.services.times,
+            Arc::clone(&self.0.services.times),
             self.0.closing.child_token(),
         );
         self.0.preparing.spawn_on(work, self.runtime());
@@ -273,7 +273,7 @@ impl Drop for LastWord {
     }
 }
 
-async fn work(shared: Arc<Shared>, production: Production, times: Times, closing: CancellationToken) {
+async fn work(shared: Arc<Shared>, production: Production, times: Arc<Times>, closing: CancellationToken) {
     let last_word = LastWord(Arc::clone(&shared));
     let made = tokio::select! {
         biased;
@@ -292,7 +292,7 @@ async fn work(shared: Arc<Shared>, production: Production, times: Times, closing
 }
 
 /// Makes it. Dropped, it ends ffmpeg and leaves nothing on the disk.
-async fn make(shared: &Shared, production: &Production, times: Times) -> Result<PrepareOutcome> {
+async fn make(shared: &Shared, production: &Production, times: Arc<Times>) -> Result<PrepareOutcome> {
     let Some(keep) = &production.keep else {
         return Err(shared.error(ErrorKind::Host, "no thread could be started to read the film"));
     };
@@ -325,7 +325,8 @@ async fn make(shared: &Shared, production: &Production, times: Times) -> Result<
             *lock(&keeper) = Some(begun.ok_or_else(lost)?);
         }
         passes.begin(began.elapsed());
-        let pass = production.pass(plan.encoder, plan.from_ms, &tape, &keeper, &shared.figures, times);
+        let pass =
+            production.pass(plan.encoder, plan.from_ms, &tape, &keeper, &shared.figures, Arc::clone(&times));
         let given_up = async {
             while lock(&keeper).as_ref().is_none_or(|keeper: &Keeper| keeper.failure().is_none()) {
                 tokio::time::sleep(LOOK).await;

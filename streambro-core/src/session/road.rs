@@ -29,7 +29,7 @@ pub(crate) struct Road {
     /// The way to a server.
     pub dialer: Arc<Dialer>,
     /// The time table.
-    pub times: Times,
+    pub times: Arc<Times>,
     /// What the manager's streams count their ticks from: those that share a wake-up must agree when it is.
     pub epoch: Instant,
     /// What legs report.

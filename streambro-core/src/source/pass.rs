@@ -72,7 +72,7 @@ pub(crate) struct Pass {
     /// Its figures.
     pub(crate) figures: Arc<PassFigures>,
     /// The time table.
-    pub(crate) times: Times,
+    pub(crate) times: Arc<Times>,
 }
 
 /// The film that ffmpeg reads.

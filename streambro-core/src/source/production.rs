@@ -98,7 +98,7 @@ impl Production {
         tape: &Arc<Tape>,
         keeper: &Arc<Mutex<Option<Keeper>>>,
         figures: &Arc<PassFigures>,
-        times: Times,
+        times: Arc<Times>,
     ) -> Pass {
         let mut job = self.ways[way.min(self.ways.len() - 1)].job.clone();
         job.start = Duration::from_millis(from_ms);

@@ -1,6 +1,6 @@
 //! What to do when something happens. Pure: no clock, no I/O; time comes in and goes out as values.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use super::{
     backoff::Backoff,
@@ -70,7 +70,7 @@ pub(super) enum Effect {
 /// The state of one stream.
 #[derive(Debug)]
 pub(super) struct Fsm {
-    times: Times,
+    times: Arc<Times>,
     phase: Phase,
     reason: Option<Reason>,
     detail: String,
@@ -102,7 +102,7 @@ pub(super) struct Leg {
 
 impl Fsm {
     /// A stream with so many legs, not begun. `seed` spreads its retries.
-    pub(super) fn new(legs: usize, seed: u64, times: Times, retry: Retry) -> Self {
+    pub(super) fn new(legs: usize, seed: u64, times: Arc<Times>, retry: Retry) -> Self {
         let leg = |n| Leg {
             phase: LegPhase::Waiting,
             reason: None,

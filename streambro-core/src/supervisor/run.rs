@@ -45,7 +45,7 @@ pub(crate) struct Services {
     /// The tasks of streams.
     pub tasks: TaskTracker,
     /// The time table.
-    pub times: Times,
+    pub times: Arc<Times>,
     /// What all streams count their ticks from.
     pub epoch: Instant,
 }

@@ -6,7 +6,7 @@ use crate::source::PassFault;
 const SECOND: Duration = Duration::from_secs(1);
 
 fn begun(legs: usize) -> Fsm {
-    let mut fsm = Fsm::new(legs, 1, Times::default(), Retry::forever());
+    let mut fsm = Fsm::new(legs, 1, Arc::default(), Retry::forever());
     fsm.handle(Input::Begin, Duration::ZERO);
     fsm
 }
@@ -133,7 +133,7 @@ fn a_disk_that_pauses_does_not_end_the_stream() {
 fn refused_connections_come_to_at_most_six_attempts_in_the_first_minute_and_two_in_each_after_that() {
     for seed in 0..1_000 {
         for reason in [Reason::Unreachable, Reason::BadKey, Reason::Unresolved, Reason::RejectedEarly] {
-            let mut fsm = Fsm::new(1, seed, Times::default(), Retry::forever());
+            let mut fsm = Fsm::new(1, seed, Arc::default(), Retry::forever());
             let mut effects = fsm.handle(Input::Begin, Duration::ZERO);
             let (mut now, mut by_minute) = (Duration::ZERO, [0; 10]);
             while now < SECOND * 600 {
@@ -152,7 +152,7 @@ fn refused_connections_come_to_at_most_six_attempts_in_the_first_minute_and_two_
 #[test]
 fn an_hour_on_the_air_starts_backoff_and_budget_afresh_and_less_does_not() {
     for (healthy, attempts_left) in [(3_599, 0), (3_600, 2)] {
-        let mut fsm = Fsm::new(1, 1, Times::default(), Retry::budget(3, SECOND * 100_000));
+        let mut fsm = Fsm::new(1, 1, Arc::default(), Retry::budget(3, SECOND * 100_000));
         fsm.handle(Input::Begin, Duration::ZERO);
         for _ in 0..2 {
             fsm.handle(Input::Ended(0, end(Reason::Unreachable)), SECOND);
@@ -176,7 +176,7 @@ fn an_hour_on_the_air_starts_backoff_and_budget_afresh_and_less_does_not() {
 
 #[test]
 fn a_destination_out_of_retries_leaves_the_others_on_the_air_and_the_last_one_ends_the_stream() {
-    let mut fsm = Fsm::new(2, 1, Times::default(), Retry::budget(1, SECOND));
+    let mut fsm = Fsm::new(2, 1, Arc::default(), Retry::budget(1, SECOND));
     fsm.handle(Input::Begin, Duration::ZERO);
     go_live(&mut fsm, 0);
     fsm.handle(Input::Ended(1, end(Reason::BadKey)), SECOND);
@@ -190,7 +190,7 @@ fn a_destination_out_of_retries_leaves_the_others_on_the_air_and_the_last_one_en
 
 #[test]
 fn planned_reconnects_are_not_failures() {
-    let mut fsm = Fsm::new(1, 1, Times::default(), Retry::budget(1, SECOND * 1_000));
+    let mut fsm = Fsm::new(1, 1, Arc::default(), Retry::budget(1, SECOND * 1_000));
     fsm.handle(Input::Begin, Duration::ZERO);
     for _ in 0..10 {
         go_live(&mut fsm, 0);
@@ -238,7 +238,7 @@ const SIGNALS: [SignalKind; 6] = [
 
 fn encoding(legs: usize) -> Fsm {
     let passes = Passes::new(None, 2, 1, Retry::forever());
-    Fsm::new(legs, 1, Times::default(), Retry::forever()).with_passes(passes)
+    Fsm::new(legs, 1, Arc::default(), Retry::forever()).with_passes(passes)
 }
 
 fn pass_failed(fault: PassFault) -> Input {
@@ -336,7 +336,7 @@ struct Watched {
 
 impl Watched {
     fn new(legs: usize, retry: Retry) -> Self {
-        let fsm = Fsm::new(legs, 1, Times::default(), retry);
+        let fsm = Fsm::new(legs, 1, Arc::default(), retry);
         Self { fsm, stopped: false, moves: vec![], leg_moves: vec![] }
     }
 

@@ -124,7 +124,7 @@ impl Studio {
         self: &Arc<Self>,
         run: &Arc<Run>,
         passes: &Passes,
-        times: Times,
+        times: Arc<Times>,
         mut stop: watch::Receiver<bool>,
         bus: &Bus,
     ) -> impl Future<Output = PassEnd> + Send + use<> {
@@ -146,7 +146,7 @@ impl Studio {
         run: &Run,
         plan: PassPlan,
         trouble: Option<&str>,
-        times: Times,
+        times: Arc<Times>,
         stopped: impl Future<Output = ()>,
         bus: &Bus,
     ) -> PassEnd {

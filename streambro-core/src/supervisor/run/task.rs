@@ -110,7 +110,7 @@ impl Supervisor {
             repeat: run.spec.source.repeat,
             playhead: Arc::clone(&run.playhead),
             dialer: Arc::clone(&services.dialer),
-            times: services.times,
+            times: Arc::clone(&services.times),
             epoch: services.epoch,
             signals: Signals::default(),
             reel,
@@ -120,7 +120,7 @@ impl Supervisor {
             run.id.as_str().bytes().fold(run.started_unix_ms, |seed, byte| {
                 seed.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte)
             });
-        let fsm = Fsm::new(legs, seed, services.times, run.spec.retry);
+        let fsm = Fsm::new(legs, seed, Arc::clone(&services.times), run.spec.retry);
         let fsm = match &studio {
             Some(studio) => fsm.with_passes(studio.passes(&run.spec, seed)),
             None => fsm,
@@ -144,21 +144,16 @@ impl Supervisor {
 
     /// Waits for the next thing that happens.
     async fn next(&mut self) -> Input {
-        let next_due = self.due.iter().enumerate().filter_map(|(leg, due)| Some(((*due)?.at, leg))).min();
+        let legs = self.due.iter().enumerate().filter_map(|(leg, due)| Some(((*due)?.at, Input::Due(leg))));
+        let pass = self.pass_due.map(|at| (at, Input::PassDue));
+        let next_due = legs.chain(pass).min_by_key(|(at, _)| *at);
         let stopping = *self.hang_up.borrow();
         let timer = async {
             match next_due {
-                Some((at, leg)) => {
+                Some((at, due)) => {
                     sleep_until(at).await;
-                    leg
+                    due
                 }
-                None => pending().await,
-            }
-        };
-        let pass_due = self.pass_due;
-        let pass = async {
-            match pass_due {
-                Some(at) => sleep_until(at).await,
                 None => pending().await,
             }
         };
@@ -192,11 +187,7 @@ impl Supervisor {
                 Err(_) => Input::Stop(Reason::Internal),
             },
             () = self.run.renew.notified(), if !stopping => Input::Renew,
-            leg = timer => Input::Due(leg),
-            () = pass => {
-                self.pass_due = None;
-                Input::PassDue
-            }
+            due = timer => due,
         }
     }
 
@@ -216,6 +207,7 @@ impl Supervisor {
         {
             return;
         }
+        self.pass_due.take_if(|_| input == Input::PassDue);
         let effects = self.fsm.handle(input, now - self.began);
         if self.run.ended_at().is_some() {
             // Somebody else has ended it, and said so.
@@ -295,7 +287,7 @@ impl Supervisor {
 
     fn encode(&mut self) {
         let (Some(studio), Some(passes)) = (&self.studio, self.fsm.passes()) else { return };
-        let (times, stop) = (self.services.times, self.hang_up.subscribe());
+        let (times, stop) = (Arc::clone(&self.services.times), self.hang_up.subscribe());
         let pass = studio.run(&self.run, passes, times, stop, &self.services.bus);
         self.attempts.spawn(async move { Ended::Pass(pass.await) });
     }
