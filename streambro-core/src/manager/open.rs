@@ -48,6 +48,12 @@ impl StreamManager {
                 survey => return survey.map(Prepared::Film),
             }
         }
+        // Boxed: a thousand starts at once, most of them of copies, would each hold the room for what ffmpeg takes.
+        Box::pin(self.open_foreign(spec)).await
+    }
+
+    /// Opens what ffmpeg may be needed for.
+    async fn open_foreign(&self, spec: &StreamSpec) -> Result<Prepared> {
         let known = self.learn(&spec.source, &spec.video).await?;
         match road(&spec.video, &known.known(), known.tools.is_ok()) {
             Road::Copy => match known.examined.opened {
