@@ -1,7 +1,11 @@
-//! Child processes that do not outlive the test that started them.
+//! Child processes that do not outlive the test that started them, and tests that have a process for themselves.
 
+use std::fs::File;
+use std::os::fd::AsRawFd as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// A child that is killed and reaped when it is dropped.
 #[derive(Debug)]
@@ -110,4 +114,31 @@ pub fn alone(name: &str) -> bool {
         String::from_utf8_lossy(&out.stderr)
     );
     false
+}
+
+/// Lets this process open nothing more until it is dropped; for a test that is [`alone`].
+#[derive(Debug)]
+pub struct Exhausted(Rlimit);
+
+impl Exhausted {
+    /// From now on.
+    ///
+    /// # Panics
+    /// When a file can be opened all the same.
+    #[must_use]
+    pub fn now() -> Self {
+        let before = getrlimit(Resource::Nofile);
+        // The next one to be given out: the lowest that is free.
+        let next = File::open("/dev/null").expect("one is left").as_raw_fd();
+        let current = u64::try_from(next).ok();
+        setrlimit(Resource::Nofile, Rlimit { current, ..before }).expect("a limit can be lowered");
+        assert!(File::open("/dev/null").is_err(), "one is left all the same");
+        Self(before)
+    }
+}
+
+impl Drop for Exhausted {
+    fn drop(&mut self) {
+        let _ = setrlimit(Resource::Nofile, self.0);
+    }
 }

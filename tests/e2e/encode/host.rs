@@ -1,18 +1,16 @@
 //! What becomes of ffmpegs when their host dies, and of a host whose ffmpegs come and go.
 
 use std::{
-    fs::File,
-    os::fd::AsRawFd as _,
     process::Stdio,
     time::{Duration, Instant},
 };
 
-use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
+use rustix::process::Signal;
 use streambro_core::{Phase, Reason, Repeat};
 use streambro_tests::{
     ffmpeg::Clip,
     hostile::{Attack, Hostile, Stage},
-    process,
+    process::{self, Exhausted},
     wrapper::Wrapper,
 };
 use tokio::{
@@ -142,25 +140,6 @@ async fn a_hundred_streams_that_came_and_went_leave_no_descriptor_thread_task_or
 fn signal_if_there(pid: u32) {
     if let Some(pid) = rustix::process::Pid::from_raw(pid.cast_signed()) {
         let _ = rustix::process::kill_process(pid, Signal::KILL);
-    }
-}
-
-/// Lets this process open nothing more until it is dropped.
-struct Exhausted(Rlimit);
-
-impl Exhausted {
-    fn now() -> Self {
-        let before = getrlimit(Resource::Nofile);
-        let next = File::open("/dev/null").expect("one is left").as_raw_fd();
-        let current = u64::try_from(next).ok();
-        setrlimit(Resource::Nofile, Rlimit { current, ..before }).expect("a limit can be lowered");
-        Self(before)
-    }
-}
-
-impl Drop for Exhausted {
-    fn drop(&mut self) {
-        let _ = setrlimit(Resource::Nofile, self.0);
     }
 }
 

@@ -1,40 +1,16 @@
 //! A host that has no file descriptor left.
 
-use std::fs::File;
-use std::os::fd::AsRawFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::time::{ClockId, clock_gettime};
 use streambro_core::{ErrorKind, LegPhase, Phase, Reason, StreamManager};
 use streambro_tests::hostile::{Attack, Stage};
-use streambro_tests::process;
+use streambro_tests::process::{self, Exhausted};
 
 use super::apart::{self, Apart};
 use super::rig::{self, Named, SOON, ms};
-
-/// Lets this process open nothing more until it is dropped.
-struct Exhausted(Rlimit);
-
-impl Exhausted {
-    fn now() -> Self {
-        let before = getrlimit(Resource::Nofile);
-        // The next one to be given out: the lowest that is free.
-        let next = File::open("/dev/null").expect("one is left").as_raw_fd();
-        let current = u64::try_from(next).ok();
-        setrlimit(Resource::Nofile, Rlimit { current, ..before }).expect("a limit can be lowered");
-        assert!(File::open("/dev/null").is_err(), "one is left all the same");
-        Self(before)
-    }
-}
-
-impl Drop for Exhausted {
-    fn drop(&mut self) {
-        let _ = setrlimit(Resource::Nofile, self.0);
-    }
-}
 
 /// CPU time of this process.
 fn cpu() -> Duration {
