@@ -313,7 +313,7 @@ async fn the_hosts_environment_does_not_reach_the_child() {
         return assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stdout));
     }
     let process = Process::spawn(Launch::new("/bin/sleep", ["1000"])).await.unwrap();
-    let environment = fs::read_to_string(format!("/proc/{}/environ", process.pid())).unwrap();
+    let environment = environment(process.pid()).await;
     let run = format!("LANG=C\0LC_ALL=C\0STREAMBRO_RUN={}\0", process.run());
     assert_eq!(environment, run);
 }
