@@ -71,6 +71,8 @@ kinds! {
     NotFound = 102, "not_found";
     /// A path or destination is outside what the host allows.
     NotAllowed = 103, "not_allowed";
+    /// Somebody else has changed it meanwhile: look at it again, then change it.
+    Conflict = 104, "conflict";
     /// The source cannot be opened or read.
     SourceUnreadable = 110, "source_unreadable";
     /// The source breaks the rules of its format.
@@ -107,6 +109,7 @@ mod tests {
                 (101, "already_exists"),
                 (102, "not_found"),
                 (103, "not_allowed"),
+                (104, "conflict"),
                 (110, "source_unreadable"),
                 (111, "source_invalid"),
                 (112, "source_unsupported"),

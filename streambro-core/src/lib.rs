@@ -49,6 +49,7 @@
 compile_error!("streambro runs on Linux and macOS; on Windows use WSL 2.");
 
 mod clock;
+mod dice;
 mod error;
 mod event;
 mod ffmpeg;
@@ -100,13 +101,14 @@ pub use rendition::RenditionUsage;
 pub use secret::Secret;
 pub use session::{RemuxReport, remux};
 pub use spec::{
-    AllowRule, Band, Decode, Destination, DestinationPolicy, Encode, Encoder, Fps, Memory, Origin, Platform,
-    PlatformProfile, Preset, Profile, Repeat, Retry, Source, StreamId, StreamSpec, Trust, Tune, Video,
+    AllowRule, AtEnd, Band, Decode, Destination, DestinationPolicy, Edit, Encode, Encoder, Fps, Item, ItemId,
+    Memory, OnFailure, Order, Origin, Platform, PlatformProfile, Playlist, Preset, Profile, Repeat, Retry,
+    Source, StreamId, StreamSpec, Trust, Tune, Video,
 };
 #[doc(hidden)]
 pub use spec::{IngestUrl, Times, UrlError};
 pub use status::{
-    Encoding, EncodingState, Lateness, LegPhase, LegStatus, Phase, Reason, Resource, SandboxLevel, Severity,
-    StreamStatus, Usage,
+    AsRun, Encoding, EncodingState, ItemEnd, Lateness, LegPhase, LegStatus, Phase, PlaylistItem,
+    PlaylistStatus, Reason, Resource, SandboxLevel, Severity, StreamStatus, Usage,
 };
 pub use survey::{Probe, probe};

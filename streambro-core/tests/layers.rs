@@ -10,7 +10,7 @@ use std::{
 
 /// From the bottom up. Modules of one layer may use each other as long as they form no ring.
 const LAYERS: &[&[&str]] = &[
-    &["error", "secret", "clock", "sys"],
+    &["error", "secret", "clock", "dice", "sys"],
     &["media", "spec", "status"],
     &["ffmpeg", "rtmp", "event", "journal", "limits", "monitor"],
     &["survey"],
@@ -32,6 +32,7 @@ const PURE: &[&str] = &[
     "supervisor/passes.rs",
     "supervisor/table.rs",
     "media/timeline.rs",
+    "source/rundown.rs",
     "ffmpeg/args",
     "ffmpeg/death.rs",
     "ffmpeg/progress.rs",

@@ -17,7 +17,7 @@ pub use subscription::Subscription;
 
 use crate::{
     spec::{Encoder, StreamId},
-    status::{LegPhase, Phase, Reason, Resource},
+    status::{AsRun, LegPhase, Phase, Reason, Resource},
 };
 
 /// The version of the JSON of events.
@@ -114,6 +114,12 @@ pub enum EventKind {
         kept: bool,
         /// The same in words.
         detail: String,
+    },
+    /// An item of a playlist began, ended, or could not be played.
+    #[non_exhaustive]
+    Item {
+        /// What became of it so far.
+        run: AsRun,
     },
     /// Something uses too much, or no longer does. One event at the begin and one at the end; the end of a stream ends
     /// its alerts without another word.

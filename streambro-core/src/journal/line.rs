@@ -80,6 +80,8 @@ pub(crate) enum What {
     },
     /// ffmpeg says something, or something is said of it.
     Ffmpeg(LogLevel),
+    /// An item of a playlist began, or could not be played, which has a reason.
+    Item(Option<Reason>),
 }
 
 impl Entry {
@@ -100,7 +102,7 @@ impl Entry {
 
     fn reason(&self) -> Option<Reason> {
         match self.what {
-            What::Phase(_, reason) | What::Leg { reason, .. } => reason,
+            What::Phase(_, reason) | What::Leg { reason, .. } | What::Item(reason) => reason,
             What::Ffmpeg(_) => None,
         }
     }
@@ -131,6 +133,8 @@ impl Entry {
             What::Leg { phase: LegPhase::Lagging, .. } => LogLevel::Warn,
             What::Phase(Phase::Holding, _) => LogLevel::Warn,
             What::Ffmpeg(level) => level,
+            What::Item(Some(_)) => LogLevel::Warn,
+            What::Item(None) => LogLevel::Info,
             What::Phase(..) | What::Leg { .. } => LogLevel::Info,
         }
     }
@@ -149,6 +153,7 @@ impl fmt::Display for Entry {
                 }
             }
             What::Ffmpeg(_) => f.write_str("ffmpeg")?,
+            What::Item(_) => f.write_str("item")?,
         }
         if let Some(reason) = self.reason() {
             write!(f, " ({reason})")?;

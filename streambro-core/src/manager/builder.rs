@@ -8,7 +8,8 @@ use tokio_util::task::TaskTracker;
 use super::{
     doctor::Wanted,
     monitor,
-    verbs::{Sources, StreamManager},
+    open::Sources,
+    verbs::StreamManager,
     workshop::{self, Workshop, aside},
 };
 use crate::{
@@ -274,16 +275,6 @@ impl Builder {
                 Some(Root::new(root).map_err(refuse)?)
             }
         };
-        let services = Services {
-            dialer: Arc::new(Dialer::new(self.resolver, self.policy.clone(), self.times)),
-            gate: Gate::default(),
-            disks: Disks::default(),
-            bus: Bus::default(),
-            books: Arc::new(Books::new(self.keep)),
-            tasks: TaskTracker::new(),
-            times: Arc::new(self.times),
-            epoch: Instant::now(),
-        };
         if self.limits.process_bytes.is_some()
             && self.monitor.every.is_zero()
             && !matches!(self.admission, Admission::Reject)
@@ -307,15 +298,25 @@ impl Builder {
         let workshop = aside(move || Workshop::open(workshop)).await??;
         let monitor = monitor::Settings { max_process_memory: self.limits.process_bytes, ..self.monitor };
         let ledger = Ledger::new(self.limits, self.admission);
-        let shelf = Shelf::new(root);
-        Ok(StreamManager::new(
-            Sources { shelf, workshop: Arc::new(workshop) },
-            ledger,
-            self.reserve,
-            self.policy,
-            services,
-            monitor,
-            wanted,
-        ))
+        let (disks, times) = (Disks::default(), Arc::new(self.times));
+        let sources = Arc::new(Sources {
+            shelf: Shelf::new(root),
+            workshop: Arc::new(workshop),
+            disks: disks.clone(),
+            times: Arc::clone(&times),
+        });
+        let opener = Arc::clone(&sources);
+        let services = Services {
+            dialer: Arc::new(Dialer::new(self.resolver, self.policy.clone(), self.times)),
+            gate: Gate::default(),
+            disks,
+            opener,
+            bus: Bus::default(),
+            books: Arc::new(Books::new(self.keep)),
+            tasks: TaskTracker::new(),
+            times,
+            epoch: Instant::now(),
+        };
+        Ok(StreamManager::new(sources, ledger, self.reserve, self.policy, services, monitor, wanted))
     }
 }

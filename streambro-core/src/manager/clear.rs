@@ -41,7 +41,7 @@ mod tests {
         let waiting = manager.start(spec("waiting").user("alice")).await.unwrap();
         assert_eq!(waiting.status().phase, Phase::Queued);
         // It stays held up: an end does not wait for a disk.
-        let held_up = manager.0.shelf.hold_up().await;
+        let held_up = manager.0.sources.shelf.hold_up().await;
         let mut opening = Box::pin(manager.start(spec("opening").user("bob")));
         begin(&mut opening).await;
 

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 
-use super::{verbs::StreamManager, workshop::Workshop};
+use super::workshop::Workshop;
 use crate::{
     error::{Error, ErrorKind, Result},
     ffmpeg::{
@@ -13,9 +13,9 @@ use crate::{
     },
     media::foreign::Foreign,
     plan::{Block, Known, Plan, Road, Work, road},
-    source::{Keep, Kept, PassSource, Prepared, Production, Way},
-    spec::{Encode, Encoder, Fps, Repeat, Size, Source, StreamSpec, Video},
-    survey::{Examined, measure},
+    source::{Disks, Keep, Kept, PassSource, Prepared, Production, Way},
+    spec::{Encode, Encoder, Fps, Media, Repeat, Size, Source, StreamSpec, Times, Video},
+    survey::{Examined, Shelf, measure},
 };
 
 /// How long a start waits for the hash of a film, to see whether it has been encoded before.
@@ -38,12 +38,24 @@ impl Learnt {
     }
 }
 
-impl StreamManager {
+/// Where what plays comes from.
+#[derive(Debug)]
+pub(super) struct Sources {
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) workshop: Arc<Workshop>,
+    pub(super) disks: Disks,
+    pub(super) times: Arc<Times>,
+}
+
+impl Sources {
     /// Opens what a spec plays.
     pub(super) async fn open(&self, spec: &StreamSpec) -> Result<Prepared> {
+        let file = match &spec.source.media {
+            Media::File(file) => file,
+            Media::List(list) => return Box::pin(self.open_list(list, spec)).await,
+        };
         if spec.video == Video::Copy {
-            let patience = self.0.services.times.survey;
-            match self.0.shelf.survey(&spec.source.file, patience).await {
+            match self.shelf.survey(file, self.times.survey).await {
                 Err(error) if error.kind == ErrorKind::SourceUnsupported => {}
                 survey => return survey.map(Prepared::Film),
             }
@@ -60,7 +72,7 @@ impl StreamManager {
                 Some(opened) => Ok(Prepared::Film(opened)),
                 // It has changed between two looks.
                 None => {
-                    let name = spec.source.file.display().to_string();
+                    let name = spec.source.first_file().display().to_string();
                     Err(Error::new(ErrorKind::SourceInvalid, name, "the file changed while it was opened"))
                 }
             },
@@ -76,7 +88,7 @@ impl StreamManager {
         road: Road,
         learnt: Learnt,
     ) -> Result<Production> {
-        let name = source.file.display().to_string();
+        let name = source.first_file().display().to_string();
         match road {
             Road::Refused { block: Block::NoFfmpeg, why, remedy } => {
                 let lack = learnt.tools.err().map(|lack| lack.to_string()).unwrap_or(remedy);
@@ -95,16 +107,16 @@ impl StreamManager {
     /// Finds out what is in a source: by the native readers where they can, by ffprobe where that is wanted.
     pub(super) async fn learn(&self, source: &Source, video: &Video) -> Result<Learnt> {
         if let Video::Encode(encode) = video {
-            self.0.workshop.check(encode)?;
+            self.workshop.check(encode)?;
         }
-        let patience = self.0.services.times.survey;
-        let examined = self.0.shelf.examine(&source.file, patience).await?;
-        let tools = self.0.workshop.tools().await?;
-        let name = source.file.display().to_string();
+        let patience = self.times.survey;
+        let examined = self.shelf.examine(source.first_file(), patience).await?;
+        let tools = self.workshop.tools().await?;
+        let name = source.first_file().display().to_string();
         let wanted = !examined.is_native() || *video != Video::Copy;
         let foreign = match &tools {
             Ok(Tools { ffprobe: Some(ffprobe), .. }) if wanted => {
-                let sandbox = self.0.workshop.sandbox(None)?;
+                let sandbox = self.workshop.sandbox(None)?;
                 match measure(ffprobe, &examined.gated, sandbox, &name, patience).await {
                     // The native readers have said what is the matter with it, and better.
                     Err(error) if error.kind == ErrorKind::SourceInvalid && examined.probe.is_some() => None,
@@ -131,7 +143,7 @@ impl StreamManager {
     ) -> Result<Production> {
         let gated = &known.examined.gated;
         let foreign = known.foreign.as_ref();
-        let workshop: &Arc<Workshop> = &self.0.workshop;
+        let workshop: &Arc<Workshop> = &self.workshop;
         let encode = match video {
             Video::Encode(encode) => Some(&**encode),
             Video::Copy => None,
@@ -163,7 +175,7 @@ impl StreamManager {
         let keep = match workshop.store() {
             Some(store) if looped => {
                 let settings = ways.iter().map(|way| way.fingerprint(encode)).collect();
-                Keep::new(store, &self.0.services.disks, gated, settings)
+                Keep::new(store, &self.disks, gated, settings)
             }
             _ => None,
         };

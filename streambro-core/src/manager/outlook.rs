@@ -32,7 +32,7 @@ impl StreamManager {
     pub(super) async fn explain_for(&self, caller: Caller<'_>, spec: &StreamSpec) -> Result<Explanation> {
         let id = self.check(spec)?;
         let taken = self.is_taken(caller, &id)?;
-        let learnt = self.learn(&spec.source, &spec.video).await?;
+        let learnt = self.0.sources.learn(&spec.source, &spec.video).await?;
         let (road, findings) = plan::survey(spec, &learnt.known(), learnt.tools.is_ok());
         let Some(plan) = road.plan() else {
             return Ok(Explanation {
@@ -73,7 +73,7 @@ impl StreamManager {
     /// The encoder that `Auto` stands for now, if one works.
     async fn auto(&self, video: &Video) -> Result<Option<Encoder>> {
         let Video::Encode(encode) = video else { return Ok(None) };
-        let working = self.0.workshop.working(encode).await?;
+        let working = self.0.sources.workshop.working(encode).await?;
         let free = self.first_free(working.iter().copied(), None);
         Ok(working.get(free.map_or(0, |(at, _)| at)).copied())
     }
@@ -100,7 +100,7 @@ impl StreamManager {
 
     async fn analyze_with(&self, source: &Source, platform: Option<&Platform>) -> Result<Analysis> {
         let wish = &Video::Copy;
-        let learnt = self.learn(source, wish).await?;
+        let learnt = self.0.sources.learn(source, wish).await?;
         let known = &learnt.known();
         let ffmpeg = learnt.tools.is_ok();
         Ok(analyze(&Question { wish, repeat: source.repeat, known, platform, ffmpeg }))
@@ -112,7 +112,7 @@ impl StreamManager {
     /// # Errors
     /// `EncoderUnavailable` when there is no ffmpeg; `Host` when no thread can be started.
     pub async fn encoders(&self) -> Result<Vec<EncoderReport>> {
-        self.0.workshop.reports().await
+        self.0.sources.workshop.reports().await
     }
 
     /// Counts how many more streams fit: of one kind, or of a mix that comes in rounds.

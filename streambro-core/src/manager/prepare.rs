@@ -40,19 +40,19 @@ impl StreamManager {
     pub async fn prepare(&self, source: &Source, video: impl Into<Video>) -> Result<Preparation> {
         let video = &video.into();
         self.is_open()?;
-        if self.0.workshop.store().is_none() {
+        if self.0.sources.workshop.store().is_none() {
             let detail = "this manager keeps no renditions; `Builder::renditions` names a directory for them";
             return Err(Error::new(ErrorKind::InvalidSpec, "renditions", detail));
         }
-        let learnt = self.learn(source, video).await?;
+        let learnt = self.0.sources.learn(source, video).await?;
         let way = road(video, &learnt.known(), learnt.tools.is_ok());
         if way == Road::Copy {
-            return Ok(Preparation::finished(&source.file.display().to_string()));
+            return Ok(Preparation::finished(&source.first_file().display().to_string()));
         }
         // As a looped one: of others nothing is kept.
         let looped = source.clone().repeat(Repeat::Forever);
-        let production = self.production(&looped, video, way, learnt).await?;
-        let preparation = Preparation::new(&source.file.display().to_string(), &production);
+        let production = self.0.sources.production(&looped, video, way, learnt).await?;
+        let preparation = Preparation::new(&source.first_file().display().to_string(), &production);
         let work = work(
             Arc::clone(&preparation.shared),
             production,
@@ -70,7 +70,7 @@ impl StreamManager {
     /// # Errors
     /// `Host` when the directory cannot be read.
     pub async fn renditions(&self) -> Result<Option<RenditionUsage>> {
-        let Some(store) = self.0.workshop.store().cloned() else { return Ok(None) };
+        let Some(store) = self.0.sources.workshop.store().cloned() else { return Ok(None) };
         let failed = |failure: Failure| Error::new(ErrorKind::Host, "renditions", failure.detail);
         aside(move || store.usage()).await?.map(Some).map_err(failed)
     }
@@ -81,7 +81,7 @@ impl StreamManager {
     /// # Errors
     /// `Host` when the directory cannot be read or written.
     pub async fn clear_renditions(&self) -> Result<usize> {
-        let Some(store) = self.0.workshop.store().cloned() else { return Ok(0) };
+        let Some(store) = self.0.sources.workshop.store().cloned() else { return Ok(0) };
         let failed = |failure: Failure| Error::new(ErrorKind::Host, "renditions", failure.detail);
         aside(move || store.clear()).await?.map_err(failed)
     }

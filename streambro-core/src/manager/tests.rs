@@ -242,7 +242,7 @@ pub(super) async fn begin<T>(future: &mut (impl Future<Output = T> + Unpin)) {
 #[tokio::test]
 async fn opening_a_source_takes_no_place() {
     let manager = StreamManager::builder().max_streams(1).build().await.unwrap();
-    let held_up = manager.0.shelf.hold_up().await;
+    let held_up = manager.0.sources.shelf.hold_up().await;
     let mut opening = Box::pin(manager.start(spec("opening")));
     begin(&mut opening).await;
     assert_eq!(manager.status("opening").unwrap().phase, Phase::Preparing);
@@ -257,7 +257,7 @@ async fn opening_a_source_takes_no_place() {
 #[tokio::test]
 async fn a_start_that_is_stopped_does_not_wait_for_its_source() {
     let manager = StreamManager::builder().build().await.unwrap();
-    let _held_up = manager.0.shelf.hold_up().await;
+    let _held_up = manager.0.sources.shelf.hold_up().await;
     let mut stopped = Box::pin(manager.start(spec("stopped")));
     begin(&mut stopped).await;
     manager.stop("stopped").unwrap();
@@ -275,7 +275,7 @@ async fn a_place_comes_back_whatever_ends_the_stream() {
     assert_eq!(missing.kind, ErrorKind::SourceUnreadable);
     assert_empty(&manager);
 
-    let held_up = manager.0.shelf.hold_up().await;
+    let held_up = manager.0.sources.shelf.hold_up().await;
     let mut cancelled = Box::pin(manager.start(spec("cancelled")));
     begin(&mut cancelled).await;
     drop(cancelled);

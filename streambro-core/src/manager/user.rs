@@ -9,8 +9,8 @@ use crate::{
     ffmpeg::EncoderReport,
     journal::{LogLine, RunRecord},
     plan::{Analysis, Explanation},
-    spec::{Destination, Platform, Source, StreamSpec},
-    status::{Phase, StreamStatus},
+    spec::{Destination, Edit, Platform, Source, StreamSpec},
+    status::{AsRun, Phase, PlaylistStatus, StreamStatus},
 };
 
 /// Who asks, and so which streams there are.
@@ -102,6 +102,36 @@ impl UserScope {
     /// As [`StreamManager::encoders`].
     pub async fn encoders(&self) -> Result<Vec<EncoderReport>> {
         self.manager.encoders().await
+    }
+
+    /// Returns the playlist of a stream of this user, as [`StreamManager::playlist`].
+    ///
+    /// # Errors
+    /// As [`StreamManager::playlist`].
+    pub fn playlist(&self, id: &str) -> Result<PlaylistStatus> {
+        self.manager.playlist_for(self.caller(), id)
+    }
+
+    /// Returns what became of its latest items, as [`StreamManager::as_run`].
+    ///
+    /// # Errors
+    /// As [`StreamManager::as_run`].
+    pub fn as_run(&self, id: &str) -> Result<Vec<AsRun>> {
+        self.manager.as_run_for(self.caller(), id)
+    }
+
+    /// Changes the playlist of a stream of this user while it plays, as [`StreamManager::edit`].
+    ///
+    /// # Errors
+    /// As [`StreamManager::edit`].
+    pub async fn edit(
+        &self,
+        id: &str,
+        version: Option<u64>,
+        edits: impl IntoIterator<Item = Edit>,
+    ) -> Result<u64> {
+        let edits = edits.into_iter().collect();
+        self.manager.edit_for(self.caller(), id, version, edits).await
     }
 
     /// Wants a stream to end. Idempotent; does not wait: see [`Stream::ended`].

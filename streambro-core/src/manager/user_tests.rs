@@ -8,7 +8,8 @@ use super::tests::{BOUND, ends, narrow, reach, runs, spec};
 use crate::{ErrorKind, Phase, Platform, Reason, Result, StreamManager, StreamSpec, UserScope, Verdict};
 
 /// Every call of a user that names a stream which is there already.
-const CALLS: [&str; 6] = ["replace", "stop", "stream", "status", "logs", "wait_for"];
+const CALLS: [&str; 9] =
+    ["replace", "stop", "stream", "status", "logs", "wait_for", "playlist", "as_run", "edit"];
 
 /// Every call of a user that names none.
 const OTHERS: [&str; 10] = [
@@ -49,6 +50,9 @@ async fn call(scope: &UserScope, call: &str, id: &str) -> Result<()> {
         "logs" => scope.logs(id).map(|_| ()),
         "status" => scope.status(id).map(|_| ()),
         "wait_for" => scope.wait_for(id, Phase::Ended).await,
+        "playlist" => scope.playlist(id).map(|_| ()),
+        "as_run" => scope.as_run(id).map(|_| ()),
+        "edit" => scope.edit(id, None, []).await.map(|_| ()),
         _ => panic!("{call} is not tested"),
     }
 }
@@ -75,6 +79,7 @@ fn every_call_of_a_host_is_a_users_too_or_there_is_a_reason() {
         include_str!("audit.rs"),
         include_str!("clear.rs"),
         include_str!("doctor.rs"),
+        include_str!("lists.rs"),
         include_str!("metrics.rs"),
         include_str!("monitor.rs"),
         include_str!("outlook.rs"),

@@ -19,10 +19,10 @@ use super::{
     builder::{Builder, YEAR},
     doctor::Wanted,
     monitor::{Monitor, Settings},
+    open::Sources,
     registry::{Entry, Registry, forget_ended},
     stream::Stream,
     user::{Caller, UserScope},
-    workshop::Workshop,
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -33,7 +33,6 @@ use crate::{
     spec::{DestinationPolicy, StreamId, StreamSpec},
     status::{Phase, Reason, StreamStatus},
     supervisor::{self, Run, Services},
-    survey::Shelf,
 };
 
 /// How long a shutdown waits for tasks that it has aborted.
@@ -44,8 +43,7 @@ const LAST_BREATH: Duration = Duration::from_secs(2);
 pub struct StreamManager(pub(super) Arc<Inner>);
 
 pub(super) struct Inner {
-    pub(super) shelf: Arc<Shelf>,
-    pub(super) workshop: Arc<Workshop>,
+    pub(super) sources: Arc<Sources>,
     pub(super) ledger: Arc<Ledger>,
     /// Memory that [`capacity`](StreamManager::capacity) leaves alone, in bytes.
     pub(super) reserve: u64,
@@ -63,12 +61,6 @@ pub(super) struct Inner {
     forgetting: Mutex<Option<JoinHandle<()>>>,
 }
 
-/// Where what plays comes from.
-pub(super) struct Sources {
-    pub(super) shelf: Arc<Shelf>,
-    pub(super) workshop: Arc<Workshop>,
-}
-
 impl StreamManager {
     /// Begins to set up a manager.
     pub fn builder() -> Builder {
@@ -76,7 +68,7 @@ impl StreamManager {
     }
 
     pub(super) fn new(
-        Sources { shelf, workshop }: Sources,
+        sources: Arc<Sources>,
         ledger: Arc<Ledger>,
         reserve: u64,
         policy: DestinationPolicy,
@@ -88,8 +80,7 @@ impl StreamManager {
         let runtime = Handle::current();
         let forgetting = forget_ended(Arc::downgrade(&registry), Arc::clone(&services.books));
         Self(Arc::new(Inner {
-            shelf,
-            workshop,
+            sources,
             ledger,
             reserve,
             policy,
@@ -144,7 +135,7 @@ impl StreamManager {
         let prepared = tokio::select! {
             biased;
             _ = run.stop_wanted() => None,
-            prepared = self.open(&run.spec) => Some(prepared?),
+            prepared = self.0.sources.open(&run.spec) => Some(prepared?),
         };
         self.launch(&run, prepared)?;
         unfinished.finish();
@@ -171,7 +162,7 @@ impl StreamManager {
         if known.is_settled() && known.spec.difference(&spec).is_none() {
             return Ok(Stream(known));
         }
-        let mut prepared = self.open(&spec).await?;
+        let mut prepared = self.0.sources.open(&spec).await?;
         self.weigh();
         let (old, run) = {
             let mut registry = self.registry();

@@ -18,6 +18,7 @@ pub mod index;
 pub(crate) mod lane;
 pub(crate) mod mp4;
 pub mod packet;
+pub(crate) mod part;
 pub mod probe;
 pub(crate) mod program;
 pub mod read;

@@ -193,7 +193,11 @@ pub(crate) fn begins_with_idr(reader: &dyn ReadAt, index: &Index) -> Result<Opti
 }
 
 /// Tells whether a picture is an IDR. `None` when it cannot be read.
-fn is_idr(reader: &dyn ReadAt, index: &Index, sample: &Sample) -> Result<Option<bool>, MediaError> {
+pub(super) fn is_idr(
+    reader: &dyn ReadAt,
+    index: &Index,
+    sample: &Sample,
+) -> Result<Option<bool>, MediaError> {
     let config = index.video.as_ref().and_then(|info| info.configs.get(usize::from(sample.config)));
     let Some(config) = config else { return Ok(None) };
     match first_slice(reader, sample, config.nal_length_size.into()) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     aac, flv, h264,
-    index::{Index, VideoConfig},
+    index::{AudioConfig, Index, VideoConfig},
 };
 
 /// What goes around the frames of one file. Every stream that plays it shares one.
@@ -30,13 +30,12 @@ pub(crate) struct VideoHeader {
 }
 
 impl Program {
-    /// Prepares what `index` needs.
-    pub(crate) fn new(index: &Index) -> Self {
+    /// Prepares what `index` needs, in a stream whose silence sounds like `silent`.
+    pub(crate) fn new(index: &Index, silent: &AudioConfig) -> Self {
         let video = index.video.iter().flat_map(|track| &track.configs).map(|config| VideoHeader {
             header: [&flv::prefix::VIDEO_HEADER[..], &config.avcc].concat().into(),
             in_band: in_band(config).into(),
         });
-        let silent = index.audio_config();
         let audio = match &index.audio {
             Some(track) => track.configs.iter().map(|config| &config.asc).collect(),
             None => vec![&silent.asc],

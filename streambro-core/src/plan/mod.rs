@@ -6,6 +6,7 @@ mod cost;
 mod explain;
 mod facts;
 mod finding;
+mod joint;
 mod known;
 mod road;
 
@@ -19,6 +20,7 @@ pub(crate) use explain::verdict;
 pub use explain::{Explanation, Plan, Verdict};
 pub(crate) use facts::Facts;
 pub use finding::{Finding, FindingKind};
+pub(crate) use joint::Format;
 pub(crate) use known::Known;
 pub(crate) use road::road;
 pub use road::{Block, Road};

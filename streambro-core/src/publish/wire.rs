@@ -60,6 +60,8 @@ pub(crate) struct Outbox {
     queue: VecDeque<Message>,
     /// Bytes of the first message's wire form that are out already.
     sent: u32,
+    /// The rest of the first message cannot be read any more.
+    torn: bool,
     announced: Announced,
 }
 
@@ -93,6 +95,13 @@ impl Outbox {
     /// Forgets what is due but for a message that has begun: what follows it must start cleanly.
     pub(crate) fn clear(&mut self) {
         self.queue.truncate(usize::from(self.sent > 0));
+    }
+
+    /// Forgets what is due because it cannot be read. Of a message that has begun the rest is zeros: one picture is spoilt,
+    /// and the connection stays.
+    pub(crate) fn abandon(&mut self) {
+        self.clear();
+        self.torn = self.sent > 0;
     }
 
     /// Announces what comes next as if it were another configuration: numbers of one program mean nothing in the next.
@@ -251,6 +260,7 @@ impl Outbox {
             left -= whole;
             message.packet.into_iter().for_each(&mut *sent);
             self.queue.pop_front();
+            self.torn = false;
         }
         self.sent = left as u32;
     }
@@ -304,7 +314,7 @@ impl Scratch {
             for piece in message.head.pieces(from, room) {
                 match piece {
                     WirePiece::Head(bytes) => self.append(bytes),
-                    WirePiece::Body { start, len } => self.append_body(message, start, len),
+                    WirePiece::Body { start, len } => self.append_body(message, start, len, outbox.torn),
                 }
             }
             from = 0;
@@ -318,7 +328,7 @@ impl Scratch {
     }
 
     /// Appends a range of a body: from the lead, from what is held inline, and a gap for what is in the file.
-    fn append_body(&mut self, message: &Message, start: u32, len: u32) {
+    fn append_body(&mut self, message: &Message, start: u32, len: u32, torn: bool) {
         let inline = message.inline.as_deref().unwrap_or_default();
         let lead = &message.lead.bytes[..usize::from(message.lead.len)];
         let (mut at, end) = (start as usize, (start + len) as usize);
@@ -331,7 +341,11 @@ impl Scratch {
         }
         if at < end {
             let offset = message.offset + (at - lead.len() - inline.len()) as u64;
-            self.pieces.push(Piece { offset, at: self.filled, len: end - at });
+            if torn {
+                self.bytes[self.filled..self.filled + (end - at)].fill(0);
+            } else {
+                self.pieces.push(Piece { offset, at: self.filled, len: end - at });
+            }
             self.filled += end - at;
         }
     }

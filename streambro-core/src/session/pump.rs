@@ -307,8 +307,9 @@ impl Pump {
         }
         if self.fetching.is_some_and(|since| now >= since + bound) {
             let detail = format!("the disk did not answer for {} s", bound.as_secs());
-            return Err(LegEnd::new(Reason::SourceUnreadable, detail));
+            self.bytes_failed(LegEnd::new(Reason::SourceUnreadable, detail))?;
         }
+        let health = &mut self.health;
         if let FirstKey::Arrived(at) = health.first_key
             && !health.live
             && now >= at + self.road.times.settle
@@ -367,8 +368,28 @@ impl Pump {
                 self.fetching = None;
                 Ok(false)
             }
-            Poll::Ready(Err(error)) => Err(TransmitError::Source(error).into()),
+            Poll::Ready(Err(error)) => {
+                self.bytes_failed(TransmitError::Source(error).into())?;
+                Ok(false)
+            }
         }
+    }
+
+    /// Goes on without what cannot be read, where something else may follow.
+    fn source_failed(&mut self, end: LegEnd) -> Result<(), LegEnd> {
+        if !self.feed.give_up(end.reason, &end.detail) {
+            return Err(end);
+        }
+        self.fetching = None;
+        self.source = Supply::Changed;
+        Ok(())
+    }
+
+    /// The same with what has been placed already.
+    fn bytes_failed(&mut self, end: LegEnd) -> Result<(), LegEnd> {
+        self.source_failed(end)?;
+        self.outbox.abandon();
+        Ok(())
     }
 
     /// Places what is wanted next, once what was placed before is out.
@@ -384,7 +405,8 @@ impl Pump {
                 self.source = Supply::Flowing;
             }
         }
-        BATCH.with_borrow_mut(|batch| {
+        let failed = BATCH.with_borrow_mut(|batch| {
+            let mut failed = None;
             // A panic may have left another stream's there.
             batch.packets.clear();
             batch.key = None;
@@ -410,10 +432,12 @@ impl Pump {
                 Err(error) if error.would_block() => {
                     self.fetching.get_or_insert_with(Instant::now);
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => failed = Some(error),
             }
-            Ok(())
-        })
+            failed
+        });
+        // What was placed before it can be read.
+        failed.map_or(Ok(()), |error| self.source_failed(error.into()))
     }
 
     /// Gives a packet this connection's time stamp and queues it, unless the connection does not begin yet or any more.
@@ -472,7 +496,13 @@ impl Pump {
             counters.late_ms.store(late, Relaxed);
             counters.max_late_ms.fetch_max(late, Relaxed);
         }
-        let sent = sent?;
+        let sent = match sent {
+            Err(error @ TransmitError::Source(_)) => {
+                self.bytes_failed(error.into())?;
+                return Ok(Transfer::Done);
+            }
+            sent => sent?,
+        };
         counters.bytes.fetch_add(sent.bytes, Relaxed);
         if let Poll::Ready(Err(error)) = self.link.poll_flush(context) {
             return Err(LegEnd::network(&error));

@@ -1,20 +1,25 @@
 //! A place in a stream's media, and the packets that are due from there on.
 
+mod list;
 mod live;
 
 use std::sync::Arc;
 
-use self::live::Live;
+use self::{
+    list::{Fate, List},
+    live::Live,
+};
 use super::{
-    film::{Film, Reel},
+    film::{Clip, Film, Reel},
     reader::Reader,
+    roll::Played,
 };
 use crate::{
     media::{
         aac,
         cursor::{self, Cursor},
         error::MediaError,
-        index::Index,
+        index::{AudioConfig, Index},
         packet::Packet,
         program::Program,
         read::ReadAt,
@@ -50,6 +55,8 @@ pub(crate) struct Feed {
     timeline: Timeline,
     laps: Laps,
     ended: bool,
+    /// What follows the item, in a playlist.
+    list: Option<Box<List>>,
 }
 
 #[derive(Debug)]
@@ -75,12 +82,14 @@ struct Laps {
     done: u64,
 }
 
-/// A remembered place. Small, without heap of its own.
+/// A remembered place. Small; it shares what is on the heap.
 #[derive(Clone, Debug)]
 pub(crate) struct FeedMark {
     place: Place,
     timeline: Timeline,
     laps: Laps,
+    /// Which item of a playlist it is in.
+    played: Option<Arc<Played>>,
     /// The decode time of what comes next, in milliseconds.
     dts: u64,
 }
@@ -105,13 +114,22 @@ impl Feed {
         let laps = Laps { left: repeat.laps(), done: 0 };
         let (item, timeline) = match reel {
             Reel::Film(film) => {
-                let mut timeline = Timeline::new(silence_of(&film.opened.index));
+                let mut timeline = Timeline::new(silence_of(&film.opened.index.audio_config()));
                 begin(&mut timeline, &film.opened.index, laps);
                 (Item::film(film.clone()), timeline)
             }
             Reel::Tape(tape) => (Item::Tape(Box::new(Live::new(tape))), Timeline::new(NO_SILENCE)),
+            Reel::Roll(roll) => {
+                let list = List::new(roll);
+                let mut timeline = Timeline::new(silence_of(roll.format().audio()));
+                let laps = Laps { left: None, done: 0 };
+                let clip = &list.played.clip;
+                begin(&mut timeline, &clip.part.index, laps);
+                let item = Item::clip(clip);
+                return Self { item, timeline, laps, ended: false, list: Some(Box::new(list)) };
+            }
         };
-        Self { item, timeline, laps, ended: false }
+        Self { item, timeline, laps, ended: false, list: None }
     }
 
     /// Adds to `batch` the packets that are due up to `until_ms`, in decode order, at most about `room` of them. The bytes
@@ -146,6 +164,12 @@ impl Feed {
 
     /// Goes to a remembered place.
     pub(crate) fn seek(&mut self, mark: &FeedMark) {
+        if let (Some(list), Some(played)) = (&mut self.list, &mark.played) {
+            if !Arc::ptr_eq(&list.played, played) {
+                self.item = Item::clip(&played.clip);
+            }
+            list.enter(played);
+        }
         match (&mark.place, &mut self.item) {
             (Place::Film(place), Item::Film(_, cursor)) => cursor.rewind(place),
             (Place::Film(place), Item::Tape(live)) => {
@@ -173,7 +197,10 @@ impl Feed {
     /// What goes around the frames of what was filled last.
     pub(crate) fn program(&self) -> Option<&Program> {
         match &self.item {
-            Item::Film(film, _) => Some(&film.opened.program),
+            Item::Film(film, _) => match &self.list {
+                Some(list) => Some(&list.played.clip.program),
+                None => Some(&film.opened.program),
+            },
             Item::Tape(live) => live.program(),
         }
     }
@@ -181,19 +208,22 @@ impl Feed {
     /// Lets the picture stand still, in silence, until there is something again: what comes next is not there, and a
     /// receiver waits.
     pub(crate) fn hold(&mut self) {
-        if let Item::Tape(live) = &mut self.item {
-            live.hold(&mut self.timeline);
+        match (&mut self.item, &mut self.list) {
+            (Item::Tape(live), _) => live.hold(&mut self.timeline),
+            (Item::Film(..), Some(list)) => list.hold(&mut self.timeline),
+            (Item::Film(..), None) => {}
         }
     }
 
     /// Whether the picture stands still.
     pub(crate) fn is_holding(&self) -> bool {
-        matches!(&self.item, Item::Tape(live) if live.is_holding())
+        let list_holds = self.list.as_deref().is_some_and(List::is_holding);
+        list_holds || matches!(&self.item, Item::Tape(live) if live.is_holding())
     }
 
     /// How often the source has begun again.
     pub(crate) fn laps_done(&self) -> u64 {
-        self.laps.done
+        self.list.as_deref().map_or(self.laps.done, List::laps)
     }
 
     /// What the timeline did to the media so far.
@@ -213,19 +243,38 @@ impl Feed {
         until_ms: u64,
         batch: &mut Batch,
     ) -> Result<Option<Fill>, MediaError> {
+        if self.list.as_ref().is_some_and(|list| !list.is_playing()) {
+            return Ok(self.follow(until_ms, batch));
+        }
         let Item::Film(film, cursor) = &mut self.item else { return Ok(None) };
         let Batch { packets: out, key } = batch;
         let Some(sample) = cursor.peek(reader)? else {
             return Ok(self.end_lap(until_ms, out));
         };
+        match self.list.as_ref().map_or(Fate::Plays, |list| list.fate(&sample)) {
+            Fate::Plays => {}
+            Fate::LeftOut => {
+                cursor.advance();
+                return Ok(None);
+            }
+            Fate::Over => return Ok(self.end_lap(until_ms, out)),
+        }
         let due = self.timeline.due_ms(&sample);
         if due > until_ms {
             self.timeline.fill(until_ms, out);
             return Ok(Some(Fill::Filled));
         }
         if film.opened.index.is_entrance(&sample) {
+            if let Some(ticks) = self.list.as_mut().and_then(|list| list.ends_before(&sample)) {
+                self.timeline.cut(ticks);
+                return Ok(None);
+            }
             let place = Place::Film(cursor.mark());
-            *key = Some(FeedMark { place, timeline: self.timeline, laps: self.laps, dts: due });
+            let played = self.list.as_ref().map(|list| Arc::clone(&list.played));
+            *key = Some(FeedMark { place, timeline: self.timeline, laps: self.laps, played, dts: due });
+        }
+        if let Some(list) = &mut self.list {
+            list.shows(&sample);
         }
         self.timeline.place(&sample, out);
         cursor.advance();
@@ -242,6 +291,10 @@ impl Feed {
         let end = if self.laps.left == Some(1) { u64::MAX } else { self.timeline.item_end_ms() };
         self.timeline.fill(end, out);
         self.timeline.end();
+        if let Some(list) = &mut self.list {
+            list.end();
+            return None;
+        }
         self.laps.left = self.laps.left.map(|left| left.saturating_sub(1));
         if self.laps.left == Some(0) {
             self.ended = true;
@@ -261,6 +314,14 @@ impl Item {
         let cursor = Cursor::new(Arc::clone(&film.opened.index));
         Self::Film(film, cursor)
     }
+
+    fn clip(clip: &Clip) -> Self {
+        let mut cursor = Cursor::new(Arc::clone(&clip.film.opened.index));
+        if let Some(start) = &clip.part.start {
+            cursor.rewind(start);
+        }
+        Self::Film(clip.film.clone(), cursor)
+    }
 }
 
 /// Begins an item, the last one if no other lap is left.
@@ -274,8 +335,7 @@ fn begin(timeline: &mut Timeline, index: &Index, laps: Laps) {
 /// Before anything is known there is nothing to fill.
 const NO_SILENCE: Silence = Silence { frame_samples: 0, sample_rate: std::num::NonZeroU32::MIN };
 
-fn silence_of(index: &Index) -> Silence {
-    let config = index.audio_config();
+fn silence_of(config: &AudioConfig) -> Silence {
     let frame_samples = match aac::silent_frame(config.channel_config) {
         Some(_) => config.frame_samples,
         // A channel layout we have no silence for: holes stay holes.

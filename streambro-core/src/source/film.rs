@@ -2,8 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{disk::Disk, production::Production, tape::Tape};
-use crate::{spec::Encoder, survey::Opened};
+use super::{disk::Disk, production::Production, roll::Roll, tape::Tape};
+use crate::{
+    media::{part::Part, program::Program},
+    plan::Format,
+    spec::Encoder,
+    survey::Opened,
+};
 
 /// A source that is open and understood.
 #[derive(Debug)]
@@ -14,6 +19,8 @@ pub(crate) enum Prepared {
     Kept(Arc<Opened>, Kept),
     /// ffmpeg makes something of it.
     Production(Box<Production>),
+    /// Many, the first of which is open.
+    List(Arc<Roll>),
 }
 
 /// Where a rendition comes from.
@@ -32,6 +39,8 @@ pub(crate) enum Reel {
     Film(Film),
     /// What ffmpeg makes of one.
     Tape(Arc<Tape>),
+    /// One after the other.
+    Roll(Arc<Roll>),
 }
 
 /// A file that the native reader understands, and the way to its bytes.
@@ -41,6 +50,32 @@ pub(crate) struct Film {
     pub opened: Arc<Opened>,
     /// The threads of the device it is on.
     pub disk: Arc<Disk>,
+}
+
+/// An item of a playlist that can be played: a film, or a part of it, as one of a stream's.
+#[derive(Clone, Debug)]
+pub(crate) struct Clip {
+    /// The film.
+    pub(crate) film: Film,
+    /// What of it plays.
+    pub(crate) part: Part,
+    /// What goes around its frames in this stream.
+    pub(crate) program: Arc<Program>,
+    /// How far into the item it begins, in milliseconds.
+    pub(crate) skip_ms: u64,
+}
+
+impl Clip {
+    /// A part of a film as an item of a stream of this format.
+    pub(crate) fn new(film: Film, part: Part, skip_ms: u64, format: &Format) -> Self {
+        let opened = &film.opened;
+        // Without a sound of its own it is as silent as the rest of the stream.
+        let program = match &opened.index.audio {
+            Some(_) => Arc::clone(&opened.program),
+            None => Arc::new(Program::new(&opened.index, format.audio())),
+        };
+        Self { film, part, program, skip_ms }
+    }
 }
 
 impl Reel {

@@ -6,17 +6,23 @@ mod film;
 #[cfg(feature = "test-hooks")]
 pub(crate) mod fuzz;
 mod keeper;
+mod opener;
 mod pass;
 mod production;
 mod reader;
 mod recorder;
+mod roll;
+mod rundown;
 mod tape;
 
 pub(crate) use disk::Disks;
 pub(crate) use feed::{Batch, Feed, FeedMark, Fill};
-pub(crate) use film::{Film, Kept, Prepared, Reel};
+pub(crate) use film::{Clip, Film, Kept, Prepared, Reel};
 pub(crate) use keeper::{Keep, Keeper};
+pub(crate) use opener::Opener;
 pub(crate) use pass::{Child, PassEnd, PassFault, PassFigures, PassNews, PassSource};
 pub(crate) use production::{Production, Way};
 pub(crate) use reader::{Piece, Reader};
+pub(crate) use roll::{Roll, Wanted};
+pub(crate) use rundown::Rundown;
 pub(crate) use tape::Tape;

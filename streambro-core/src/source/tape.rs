@@ -310,7 +310,7 @@ impl State {
         if let Some(audio) = &mut index.audio {
             audio.configs.clone_from(&self.audio);
         }
-        let program = Arc::new(Program::new(&index));
+        let program = Arc::new(Program::new(&index, &index.audio_config()));
         self.entries.push_back(Entry::Begin(Run { index: Arc::new(index), program }));
     }
 

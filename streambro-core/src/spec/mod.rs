@@ -1,8 +1,10 @@
 //! What a caller wants: data, checked where it is made.
 
 mod destination;
+mod edit;
 mod encode;
 mod platform;
+mod playlist;
 mod policy;
 mod retry;
 mod stream;
@@ -10,11 +12,15 @@ mod times;
 mod url;
 
 pub use destination::{Destination, Trust};
+pub use edit::{Edit, ItemId};
 pub(crate) use encode::Size;
 pub use encode::{Decode, Encode, Encoder, Fps, Memory, Preset, Profile, Tune};
 pub use platform::{Band, Origin, Platform, PlatformProfile};
+pub(crate) use playlist::check_count;
+pub use playlist::{AtEnd, Item, OnFailure, Order, Playlist};
 pub use policy::{AllowRule, DestinationPolicy};
 pub use retry::Retry;
+pub(crate) use stream::Media;
 pub use stream::{Repeat, Source, StreamId, StreamSpec, Video};
 pub use times::Times;
 pub use url::{IngestUrl, UrlError};

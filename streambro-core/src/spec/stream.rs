@@ -1,10 +1,14 @@
 //! One stream: what plays, for whom, and where it goes.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{Destination, Encode, Encoder, Retry};
+use super::{Destination, Encode, Encoder, Playlist, Retry};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The version of the JSON form.
@@ -110,9 +114,7 @@ impl StreamSpec {
                 return Err(invalid("destinations", "two destinations have the same URL and key"));
             }
         }
-        if self.source.repeat == Repeat::Times(0) {
-            return Err(invalid("repeat", "a source plays at least once"));
-        }
+        self.source.check()?;
         self.retry.check()?;
         Ok(id)
     }
@@ -138,7 +140,7 @@ fn is_zero(priority: &i32) -> bool {
 /// The name of a stream, unique in its manager.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
-pub struct StreamId(std::sync::Arc<str>);
+pub struct StreamId(Arc<str>);
 
 impl StreamId {
     /// Checks a name.
@@ -177,17 +179,28 @@ impl fmt::Debug for StreamId {
 
 /// What plays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Wire", into = "Wire")]
 pub struct Source {
-    pub(crate) file: PathBuf,
-    #[serde(default)]
+    pub(crate) media: Media,
     pub(crate) repeat: Repeat,
+}
+
+/// One file, or many.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Media {
+    File(PathBuf),
+    List(Arc<Playlist>),
 }
 
 impl Source {
     /// Plays an MP4 or FLV file. With a `media_root`, a relative path is taken from there.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self { file: path.into(), repeat: Repeat::default() }
+        Self { media: Media::File(path.into()), repeat: Repeat::default() }
+    }
+
+    /// Plays files one after the other, on one connection. The list can be changed while it plays.
+    pub fn playlist(list: Playlist) -> Self {
+        Self { media: Media::List(Arc::new(list)), repeat: Repeat::default() }
     }
 
     /// Chooses how often it plays. Default: once.
@@ -195,6 +208,65 @@ impl Source {
     pub fn repeat(mut self, repeat: Repeat) -> Self {
         self.repeat = repeat;
         self
+    }
+
+    /// # Errors
+    /// `InvalidSpec`.
+    fn check(&self) -> Result<()> {
+        if self.repeat == Repeat::Times(0) {
+            return Err(Error::new(ErrorKind::InvalidSpec, "repeat", "a source plays at least once"));
+        }
+        match &self.media {
+            Media::File(_) => Ok(()),
+            Media::List(list) => list.check(),
+        }
+    }
+
+    /// The file that it begins with.
+    pub(crate) fn first_file(&self) -> &Path {
+        match &self.media {
+            Media::File(file) => file,
+            // A list without one is refused before anyone asks.
+            Media::List(list) => list.items.first().map_or_else(|| Path::new(""), |item| &item.file),
+        }
+    }
+}
+
+/// The JSON form of a source.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wire {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    file: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    playlist: Option<Arc<Playlist>>,
+    #[serde(default)]
+    repeat: Repeat,
+}
+
+impl TryFrom<Wire> for Source {
+    type Error = Error;
+
+    fn try_from(wire: Wire) -> Result<Self> {
+        let media = match (wire.file, wire.playlist) {
+            (Some(file), None) => Media::File(file),
+            (None, Some(list)) => Media::List(list),
+            _ => {
+                let detail = "name either a file or a playlist";
+                return Err(Error::new(ErrorKind::InvalidSpec, "source", detail));
+            }
+        };
+        Ok(Self { media, repeat: wire.repeat })
+    }
+}
+
+impl From<Source> for Wire {
+    fn from(source: Source) -> Self {
+        let (file, playlist) = match source.media {
+            Media::File(file) => (Some(file), None),
+            Media::List(list) => (None, Some(list)),
+        };
+        Self { file, playlist, repeat: source.repeat }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod encoding;
 mod lateness;
+mod playlist;
 mod reason;
 mod severity;
 mod usage;
@@ -11,6 +12,7 @@ use serde::Serialize;
 pub use encoding::{Encoding, EncodingState, SandboxLevel};
 pub use lateness::Lateness;
 pub(crate) use lateness::LatenessCounter;
+pub use playlist::{AsRun, ItemEnd, PlaylistItem, PlaylistStatus};
 pub use reason::Reason;
 pub use severity::Severity;
 pub use usage::{Resource, Usage};

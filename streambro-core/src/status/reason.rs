@@ -123,6 +123,8 @@ reasons! {
     SourceTruncated = "source_truncated",
         "Bring the whole file and start the stream again: it has ended. Put files into place by renaming them, never by \
          writing over one that plays.";
+    /// Nothing follows in the playlist, and the stream waits for more.
+    ListEnded = "list_ended", "Add an item to the playlist; until then the picture stands still.";
     /// The file could not be read: the disk failed, or did not answer for 15 s.
     SourceUnreadable = "source_unreadable",
         "Read the detail; check the disk or the network file system. Tried again with growing delays.";

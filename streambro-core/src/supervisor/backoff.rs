@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::spec::Times;
+use crate::{dice::Dice, spec::Times};
 
 /// Each delay by so much longer than the one before. With half of each by chance, doubling would come to eight attempts
 /// in the first minute, three times to six at most.
@@ -14,19 +14,19 @@ const MOST_FAILURES: u32 = 6;
 /// Growing delays with jitter.
 #[derive(Clone, Debug)]
 pub(super) struct Backoff {
-    seed: u64,
+    dice: Dice,
     failures: u32,
 }
 
 impl Backoff {
     /// Begins afresh. Streams with other seeds wait other times.
     pub(super) fn new(seed: u64) -> Self {
-        Self { seed, failures: 0 }
+        Self { dice: Dice::new(seed), failures: 0 }
     }
 
     /// The same without failures.
     pub(super) fn afresh(&self) -> Self {
-        Self::new(self.seed)
+        Self { dice: self.dice, failures: 0 }
     }
 
     /// The delay after one more failure: between half and all of `backoff_first`, three times as long each time, up to
@@ -39,7 +39,7 @@ impl Backoff {
             grown.min(times.backoff_max)
         };
         self.failures = (self.failures + 1).min(MOST_FAILURES);
-        full.mul_f64(0.5 + 0.5 * self.draw())
+        full.mul_f64(0.5 + 0.5 * self.dice.share())
     }
 
     /// Forgets failures for a connection that was live for so long: all of them after `backoff_reset`, its share of
@@ -48,15 +48,6 @@ impl Backoff {
         let each = (times.backoff_reset / MOST_FAILURES).as_millis().max(1);
         let forgiven = u32::try_from(lived.as_millis() / each).unwrap_or(u32::MAX);
         self.failures = self.failures.saturating_sub(forgiven);
-    }
-
-    /// The next number from 0 to 1 (splitmix64).
-    fn draw(&mut self) -> f64 {
-        self.seed = self.seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.seed;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((bits ^ (bits >> 31)) >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 

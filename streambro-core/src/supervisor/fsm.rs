@@ -32,6 +32,8 @@ pub(super) enum Input {
     PassEnded(PassEnd),
     /// The delay before a run is over.
     PassDue,
+    /// Something of a playlist has begun, ended or failed; why what comes next is not there, if it is not.
+    Source(Option<(Reason, String)>),
     /// Somebody wants its connections made anew.
     Renew,
     /// Somebody wants it to end.
@@ -78,6 +80,8 @@ pub(super) struct Fsm {
     /// What ffmpeg does, where it is needed.
     /// Boxed: of a thousand streams few encode, and each pays for this place.
     passes: Option<Box<Passes>>,
+    /// Why what comes next in a playlist is not there. Boxed likewise.
+    trouble: Option<Box<(Reason, String)>>,
     stopping: Option<(Reason, String)>,
 }
 
@@ -123,6 +127,7 @@ impl Fsm {
             detail: String::new(),
             legs: (0..legs as u64).map(leg).collect(),
             passes: None,
+            trouble: None,
             stopping: None,
         }
     }
@@ -175,6 +180,7 @@ impl Fsm {
                     self.encode(at, &mut effects);
                 }
             }
+            Input::Source(trouble) => self.trouble = trouble.map(Box::new),
             Input::Due(leg) => self.dial(leg, &mut effects),
             Input::Signal(leg, kind) => self.signal(leg, kind, at, &mut effects),
             Input::Ended(leg, end) => self.ended(leg, end, at, &mut effects),
@@ -357,13 +363,16 @@ impl Fsm {
         let given_up = self.legs.iter().any(Leg::is_given_up);
         let failing = self.legs.iter().find(|leg| leg.is_failing());
         let why = failing.map(|leg| (leg.reason, leg.detail.clone())).unwrap_or_default();
-        let trouble = self.passes.as_deref().and_then(Passes::trouble).cloned();
+        let trouble = self.passes.as_deref().and_then(Passes::trouble).or(self.trouble.as_deref()).cloned();
         let (phase, (reason, detail)) = if let Some((reason, detail)) = self.stopping.clone() {
             let encodes = self.passes.as_deref().is_some_and(Passes::is_running);
             let over = ended == self.legs.len() && !encodes;
             (if over { Phase::Ended } else { Phase::Stopping }, (Some(reason), detail))
         } else if live + lagging > 0 && self.legs.iter().any(|leg| leg.holding) {
-            let slow = || (Reason::EncoderSlow, "what comes next is not encoded yet".to_owned());
+            let slow = || match self.passes {
+                Some(_) => (Reason::EncoderSlow, "what comes next is not encoded yet".to_owned()),
+                None => (Reason::SourceUnreadable, "what comes next is not open yet".to_owned()),
+            };
             let (reason, detail) = trouble.unwrap_or_else(slow);
             (Phase::Holding, (Some(reason), detail))
         } else if live > 0 && live + ended == self.legs.len() && !given_up {

@@ -1,6 +1,7 @@
 //! One run of a stream: what is wanted of it, what is known of it, and the task that reconciles the two.
 
 mod notes;
+mod programme;
 mod studio;
 mod task;
 
@@ -24,7 +25,7 @@ use crate::{
     monitor::Gauge,
     publish::{Dialer, Gate},
     session::{LegCounters, Playhead},
-    source::{Child, Disks},
+    source::{Child, Disks, Opener, Roll},
     spec::{StreamId, StreamSpec, Times},
     status::{LegPhase, LegStatus, Phase, Reason, StreamStatus},
 };
@@ -38,6 +39,8 @@ pub(crate) struct Services {
     pub gate: Gate,
     /// The threads of disks.
     pub disks: Disks,
+    /// Who opens the items of playlists.
+    pub opener: Arc<dyn Opener>,
     /// Where events go.
     pub bus: Bus,
     /// What is written down.
@@ -73,6 +76,8 @@ pub(crate) struct Run {
     span: Span,
     /// What makes what it plays, where ffmpeg is needed.
     making: OnceLock<Making>,
+    /// What it plays one after the other.
+    roll: OnceLock<Arc<Roll>>,
 }
 
 /// What status shows of the state machine, copied out at every change.
@@ -124,6 +129,7 @@ impl Run {
             started_unix_ms: clock::unix_ms(),
             permit: Mutex::default(),
             making: OnceLock::new(),
+            roll: OnceLock::new(),
         })
     }
 
@@ -149,6 +155,11 @@ impl Run {
     /// Its ffmpeg, while one runs.
     pub(crate) fn child(&self) -> Option<Child> {
         self.making.get().and_then(Making::child)
+    }
+
+    /// Its playlist, once it is open; `None` for a stream of one file.
+    pub(crate) fn roll(&self) -> Option<&Arc<Roll>> {
+        self.roll.get()
     }
 
     /// Where it is, to look at or to wait for.

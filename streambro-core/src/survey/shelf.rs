@@ -45,7 +45,7 @@ pub(crate) struct Opened {
     /// What is in it.
     pub index: Arc<Index>,
     /// What receivers must be told of it.
-    pub program: Program,
+    pub program: Arc<Program>,
 }
 
 /// A source that ffmpeg may read: a regular file inside the jail, whose format we have seen ourselves.
@@ -218,7 +218,7 @@ impl Shelf {
             file,
             len: identity.len,
             device: identity.device,
-            program: Program::new(&index),
+            program: Arc::new(Program::new(&index, &index.audio_config())),
             index: Arc::new(index),
         });
         let mut shelf = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
@@ -248,7 +248,8 @@ pub(crate) fn adopt(file: &File, len: u64) -> Result<Opened, MediaError> {
     let file = file.try_clone()?;
     let device = file.metadata()?.dev();
     let index = cursor::open(&file, len)?;
-    Ok(Opened { file, len, device, program: Program::new(&index), index: Arc::new(index) })
+    let program = Arc::new(Program::new(&index, &index.audio_config()));
+    Ok(Opened { file, len, device, program, index: Arc::new(index) })
 }
 
 /// Opens a file, with an error about `name`.

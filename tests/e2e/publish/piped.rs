@@ -146,7 +146,13 @@ async fn ffmpeg_and_whoever_watches_it_never_learn_a_key_on_the_air_or_while_a_s
     heard.processes();
 
     // ffmpeg dies, and the server goes and comes.
-    let first = pid(&streams[0]).expect("it is at work");
+    let mut first = None;
+    until("it is at work, not between two laps", BOUND, || {
+        first = pid(&streams[0]);
+        first.is_some()
+    })
+    .await;
+    let first = first.expect("it was waited for");
     let number = rustix::process::Pid::from_raw(first.cast_signed()).expect("a pid is not 0");
     rustix::process::kill_process(number, rustix::process::Signal::KILL).expect("it is a child of ours");
     until("another ffmpeg", BOUND, || pid(&streams[0]).is_some_and(|pid| pid != first)).await;

@@ -183,7 +183,7 @@ impl Feed {
             Look::Entry(Entry::Begin(run)) => {
                 if live.run.is_none() {
                     // The stream's silence is that of its first sound.
-                    self.timeline = Timeline::new(silence_of(&run.index));
+                    self.timeline = Timeline::new(silence_of(&run.index.audio_config()));
                 }
                 live.run = Some(run);
                 live.at += 1;
@@ -193,7 +193,7 @@ impl Feed {
             Look::Entry(Entry::End { ticks, lap }) => self.end_run(ticks, lap, until_ms, batch),
             Look::Entry(Entry::Play(film)) => {
                 if live.run.is_none() {
-                    self.timeline = Timeline::new(silence_of(&film.opened.index));
+                    self.timeline = Timeline::new(silence_of(&film.opened.index.audio_config()));
                 }
                 if matches!(live.state, State::Holding | State::Searching) {
                     // What is left of the time without a source.
@@ -216,7 +216,8 @@ impl Feed {
                 if let Item::Film(_, cursor) = &self.item {
                     // The tape is gone as soon as everybody is here: nobody may be led back to it.
                     let place = Place::Film(cursor.mark());
-                    batch.key = Some(FeedMark { place, timeline: self.timeline, laps: self.laps, dts });
+                    batch.key =
+                        Some(FeedMark { place, timeline: self.timeline, laps: self.laps, played: None, dts });
                 }
                 Some(Fill::Changed { anew })
             }
@@ -256,7 +257,8 @@ impl Feed {
                 first_pts: live.first_pts,
                 ticks,
             });
-            batch.key = Some(FeedMark { place, timeline: self.timeline, laps: self.laps, dts: due });
+            batch.key =
+                Some(FeedMark { place, timeline: self.timeline, laps: self.laps, played: None, dts: due });
             live.picture = Some(*sample).filter(|sample| sample.track == Track::Video);
             live.key = live.at;
         }

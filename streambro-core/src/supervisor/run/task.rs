@@ -9,7 +9,7 @@ use tokio::{
 };
 use tracing::Span;
 
-use super::{Run, Services, studio::Studio};
+use super::{Run, Services, programme::Programme, studio::Studio};
 use crate::{
     event::{Bus, EventKind},
     session::{Leg, LegEnd, Road, Signals},
@@ -58,6 +58,8 @@ pub(super) struct Supervisor {
     attempts: JoinSet<Ended>,
     /// Where ffmpeg is needed.
     studio: Option<Arc<Studio>>,
+    /// Where there is a playlist.
+    programme: Option<Programme>,
     /// When it runs again.
     pass_due: Option<Instant>,
     wanted: watch::Receiver<Option<Reason>>,
@@ -104,7 +106,12 @@ impl Supervisor {
                 run.open_studio(&studio);
                 (Reel::Tape(Arc::clone(studio.tape())), Some(studio))
             }
+            Prepared::List(roll) => {
+                run.open_roll(&roll);
+                (Reel::Roll(roll), None)
+            }
         };
+        let programme = run.roll().map(|roll| Programme::new(roll, &services.opener));
         let road = Road {
             id: run.id.clone(),
             repeat: run.spec.source.repeat,
@@ -128,6 +135,7 @@ impl Supervisor {
         Self {
             fsm,
             studio,
+            programme,
             pass_due: None,
             road: Arc::new(road),
             began: Instant::now(),
@@ -164,6 +172,12 @@ impl Supervisor {
                 None => pending().await,
             }
         };
+        let told = async {
+            match &self.programme {
+                Some(programme) => programme.tells().await,
+                None => pending().await,
+            }
+        };
         let wanted = async {
             let wanted = self.wanted.wait_for(Option::is_some).await;
             wanted.ok().and_then(|wanted| *wanted).unwrap_or(Reason::Stopped)
@@ -175,6 +189,7 @@ impl Supervisor {
             signal = self.road.signals.next() => Input::Signal(signal.leg, signal.kind),
             // Likewise.
             () = flows => Input::Flows,
+            trouble = told => Input::Source(trouble),
             Some(ended) = self.attempts.join_next() => match ended {
                 Ok(Ended::Pass(end)) => Input::PassEnded(end),
                 // Nobody wants this stream to end: its connections are made anew.
@@ -200,6 +215,9 @@ impl Supervisor {
             self.run.end(Reason::Internal, detail, &self.services.bus);
             self.finished = true;
             return;
+        }
+        if let (Input::Source(_), Some(programme)) = (&input, &self.programme) {
+            programme.tell(&self.run, &self.services.bus);
         }
         let now = Instant::now();
         if let Input::Due(leg) = input

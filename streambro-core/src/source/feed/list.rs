@@ -1,0 +1,227 @@
+//! Walking a playlist: item after item, and what to show while there is none.
+
+use std::sync::Arc;
+
+use super::{Batch, Feed, Fill, Item, begin};
+use crate::{
+    media::{
+        packet::{Sample, Track},
+        timeline::Timeline,
+    },
+    source::roll::{Follow, Played, Roll},
+    status::Reason,
+};
+
+/// A place in a playlist.
+#[derive(Debug)]
+pub(super) struct List {
+    roll: Arc<Roll>,
+    /// What plays, or played last.
+    pub(super) played: Arc<Played>,
+    state: State,
+    /// Where the picture stops; nothing of it is shown from there on.
+    exit: Option<Exit>,
+    /// Keyframes that may stand still when nothing comes: the newest one is the last.
+    pictures: [Option<Sample>; 2],
+    /// How far the item is, in ticks of its leading track since its first sample.
+    ticks: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Playing,
+    /// It has ended, and what follows has not begun.
+    Over,
+    /// The picture stands still.
+    Holding,
+}
+
+/// The first sample that is not shown any more.
+#[derive(Clone, Copy, Debug)]
+struct Exit {
+    dts: i64,
+    pts: i64,
+}
+
+/// What becomes of a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    Plays,
+    LeftOut,
+    /// With it the item is over.
+    Over,
+}
+
+impl List {
+    /// At what was decided last.
+    pub(super) fn new(roll: &Arc<Roll>) -> Self {
+        let mut list = Self {
+            roll: Arc::clone(roll),
+            played: roll.head(),
+            state: State::Playing,
+            exit: None,
+            pictures: [None; 2],
+            ticks: 0,
+        };
+        list.exit = list.planned_exit();
+        list
+    }
+
+    /// Goes to an item.
+    pub(super) fn enter(&mut self, played: &Arc<Played>) {
+        if !Arc::ptr_eq(played, &self.played) {
+            self.played = Arc::clone(played);
+            self.pictures = [None; 2];
+        }
+        (self.state, self.ticks) = (State::Playing, 0);
+        self.exit = self.planned_exit();
+    }
+
+    pub(super) fn laps(&self) -> u64 {
+        self.roll.laps()
+    }
+
+    pub(super) fn is_playing(&self) -> bool {
+        self.state == State::Playing
+    }
+
+    pub(super) fn is_holding(&self) -> bool {
+        self.state == State::Holding
+    }
+
+    /// The item is over.
+    pub(super) fn end(&mut self) {
+        self.state = State::Over;
+    }
+
+    /// Lets the picture stand still, once the item is over.
+    pub(super) fn hold(&mut self, timeline: &mut Timeline) {
+        if self.state == State::Over {
+            timeline.hold();
+            self.state = State::Holding;
+        }
+    }
+
+    fn planned_exit(&self) -> Option<Exit> {
+        let part = &self.played.clip.part;
+        let length = match (&part.index.video, &part.index.audio) {
+            (Some(video), _) => video.duration,
+            (None, Some(audio)) => audio.duration,
+            (None, None) => 0,
+        };
+        let pts = part.index.leading_pts().saturating_add_unsigned(length);
+        part.exit.map(|dts| Exit { dts, pts })
+    }
+
+    fn leads(&self, sample: &Sample) -> bool {
+        sample.track == Track::Video || self.played.clip.part.index.video.is_none()
+    }
+
+    /// What becomes of the next sample.
+    pub(super) fn fate(&self, sample: &Sample) -> Fate {
+        match self.exit {
+            Some(exit) if self.leads(sample) && sample.dts >= exit.pts => Fate::Over,
+            // The sound goes on until the last picture has gone.
+            Some(exit) if self.leads(sample) && sample.dts >= exit.dts => Fate::LeftOut,
+            _ => Fate::Plays,
+        }
+    }
+
+    /// Asks whether the item ends before a keyframe. Returns after how many ticks, if it does.
+    pub(super) fn ends_before(&mut self, key: &Sample) -> Option<u64> {
+        // Something of it has been shown.
+        if self.exit.is_some() || self.ticks == 0 || !self.played.ends_before(key.dts) {
+            return None;
+        }
+        self.exit = Some(Exit { dts: key.dts, pts: key.pts });
+        let first = self.played.clip.part.index.leading_pts();
+        Some(key.pts.saturating_sub(first).max(0).unsigned_abs())
+    }
+
+    /// Takes note of what is shown.
+    pub(super) fn shows(&mut self, sample: &Sample) {
+        if !self.leads(sample) {
+            return;
+        }
+        let index = &self.played.clip.part.index;
+        let decoded = sample.dts.saturating_sub(index.leading_dts());
+        let shown = sample.pts.saturating_sub(index.leading_pts());
+        self.ticks = self.ticks.max(decoded.max(shown).max(0).unsigned_abs() + u64::from(sample.duration));
+        if sample.key && sample.track == Track::Video {
+            match &mut self.pictures {
+                [first @ None, _] => *first = Some(*sample),
+                [_, newest] => *newest = Some(*sample),
+            }
+        }
+    }
+
+    fn picture(&self) -> Option<Sample> {
+        self.pictures[1].or(self.pictures[0])
+    }
+
+    /// How far the item is, in milliseconds.
+    fn reached_ms(&self) -> u64 {
+        let index = &self.played.clip.part.index;
+        let timescale = match (&index.video, &index.audio) {
+            (Some(video), _) => video.timescale.get(),
+            (None, Some(audio)) => audio.timescale.get(),
+            (None, None) => 1,
+        };
+        u64::try_from(u128::from(self.ticks) * 1_000 / u128::from(timescale)).unwrap_or(u64::MAX)
+    }
+}
+
+impl Feed {
+    /// Goes on with what follows in the playlist, or holds. `None` to go on.
+    pub(super) fn follow(&mut self, until_ms: u64, batch: &mut Batch) -> Option<Fill> {
+        let list = self.list.as_mut()?;
+        match list.roll.after(&list.played, self.timeline.item_end_ms()) {
+            Follow::Item(next) => {
+                if list.is_holding() && !self.timeline.hold_until(until_ms, None, &mut batch.packets) {
+                    self.timeline.skip_to(until_ms);
+                }
+                if !batch.packets.is_empty() {
+                    // They are read by the reader that there is.
+                    return Some(Fill::Full);
+                }
+                let anew = !list.played.clip.program.announces_the_same(&next.clip.program);
+                list.enter(&next);
+                begin(&mut self.timeline, &next.clip.part.index, self.laps);
+                self.item = Item::clip(&next.clip);
+                Some(Fill::Changed { anew })
+            }
+            Follow::Dry if list.is_holding() => {
+                let whole = self.timeline.hold_until(until_ms, list.picture().as_ref(), &mut batch.packets);
+                Some(if whole { Fill::Filled } else { Fill::Full })
+            }
+            Follow::Dry => Some(Fill::Dry),
+            Follow::Over => {
+                self.ended = true;
+                None
+            }
+        }
+    }
+
+    /// Gives up what cannot be read, if something else may follow. Returns whether that is so.
+    pub(crate) fn give_up(&mut self, reason: Reason, detail: &str) -> bool {
+        let (Item::Film(..), Some(list)) = (&self.item, &mut self.list) else { return false };
+        match list.state {
+            State::Playing => {
+                let reached_ms = list.reached_ms();
+                self.timeline.cut(list.ticks);
+                self.timeline.end();
+                list.state = State::Over;
+                let at_ms = self.timeline.item_end_ms();
+                list.roll.failed(&list.played, reason, detail, reached_ms, at_ms);
+            }
+            // It was the picture that stands still.
+            State::Over | State::Holding => {
+                let [first, newest] = &mut list.pictures;
+                if newest.take().is_none() {
+                    *first = None;
+                }
+            }
+        }
+        true
+    }
+}

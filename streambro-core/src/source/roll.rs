@@ -1,0 +1,483 @@
+//! A playlist on the air: what has been decided, what comes next, and what became of it.
+//!
+//! Every leg walks the same chain of [`Played`] items, each at its own pace; the one that comes to the end first lets the
+//! next one begin. Nobody waits for anybody, and what the last leg has left behind is gone.
+
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+use super::{
+    film::Clip,
+    rundown::{Rundown, Slot},
+};
+use crate::{
+    clock,
+    error::Result,
+    plan::{Facts, Format},
+    spec::{AtEnd, Edit, OnFailure, Playlist},
+    status::{AsRun, ItemEnd, PlaylistItem, PlaylistStatus, Reason},
+};
+
+/// What became of so many items is remembered.
+const MOST_RECORDS: usize = 256;
+
+/// The first wait when nothing of a list can be played, and the longest.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
+/// An item that played for so long before it failed was not broken from the start, in milliseconds.
+const SOUND_MS: u64 = 10_000;
+
+/// A playlist on the air.
+#[derive(Debug)]
+pub(crate) struct Roll {
+    format: Format,
+    on_failure: OnFailure,
+    at_end: AtEnd,
+    state: Mutex<State>,
+    /// Something else comes next: for who opens it.
+    wants: Notify,
+    /// Something has begun, ended or failed: for who tells it.
+    tells: Notify,
+}
+
+#[derive(Debug)]
+struct State {
+    rundown: Rundown,
+    /// What was decided last.
+    head: Arc<Played>,
+    /// What can begin, once it is its turn.
+    ready: Option<Ready>,
+    /// What failed on the way, and goes on from there once it can.
+    again: Option<Wanted>,
+    /// Items that failed one after the other.
+    failures: u32,
+    trouble: Option<(Reason, String)>,
+    /// What became of the head so far.
+    now: Record,
+    past: VecDeque<Record>,
+    /// Records since the first one.
+    recorded: u64,
+    /// What is to be told, oldest first.
+    told: VecDeque<AsRun>,
+    over: bool,
+}
+
+#[derive(Debug)]
+struct Ready {
+    wanted: Wanted,
+    clip: Clip,
+}
+
+/// What should play next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) slot: Slot,
+    /// How far into the item it begins, in milliseconds: 0 unless it has failed there.
+    pub(crate) skip_ms: u64,
+}
+
+#[derive(Clone, Debug)]
+struct Record {
+    number: u64,
+    slot: Slot,
+    began_unix_ms: u64,
+    began_ms: u64,
+    end: Option<(u64, ItemEnd)>,
+}
+
+/// An item on the air.
+#[derive(Debug)]
+pub(crate) struct Played {
+    /// What plays.
+    pub(super) clip: Clip,
+    cut: Mutex<Cut>,
+    next: OnceLock<Arc<Self>>,
+}
+
+/// Where an item ends before its time: at the first keyframe that no leg has passed when that was asked for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cut {
+    passed: Option<i64>,
+    wanted: bool,
+    at: Option<i64>,
+}
+
+/// What follows an item.
+#[derive(Debug)]
+pub(super) enum Follow {
+    /// This.
+    Item(Arc<Played>),
+    /// Nothing yet.
+    Dry,
+    /// Nothing more.
+    Over,
+}
+
+impl Played {
+    fn new(clip: Clip) -> Arc<Self> {
+        Arc::new(Self { clip, cut: Mutex::default(), next: OnceLock::new() })
+    }
+
+    /// Whether the item ends before a keyframe, which is not its first: all legs get the same answer.
+    pub(super) fn ends_before(&self, dts: i64) -> bool {
+        let mut cut = lock(&self.cut);
+        if cut.wanted && cut.at.is_none() && cut.passed.is_none_or(|passed| passed < dts) {
+            cut.at = Some(dts);
+        }
+        let ends = cut.at.is_some_and(|at| at <= dts);
+        if !ends {
+            cut.passed = cut.passed.max(Some(dts));
+        }
+        ends
+    }
+
+    fn was_cut(&self) -> bool {
+        lock(&self.cut).at.is_some()
+    }
+}
+
+impl Drop for Played {
+    fn drop(&mut self) {
+        // One by one: a long chain would be a deep recursion.
+        let mut next = self.next.take();
+        while let Some(mut played) = next.and_then(Arc::into_inner) {
+            next = played.next.take();
+        }
+    }
+}
+
+impl Roll {
+    /// Begins with what `rundown` has begun with, which is `first`.
+    pub(crate) fn new(list: &Playlist, rundown: Rundown, first: (Slot, Clip), format: Format) -> Self {
+        let (slot, clip) = first;
+        let now = Record::new(0, slot, 0);
+        let state = State {
+            rundown,
+            head: Played::new(clip),
+            ready: None,
+            again: None,
+            failures: 0,
+            trouble: None,
+            told: [now.shown()].into(),
+            now,
+            past: VecDeque::new(),
+            recorded: 0,
+            over: false,
+        };
+        Self {
+            format,
+            on_failure: list.on_failure,
+            at_end: list.at_end,
+            state: Mutex::new(state),
+            wants: Notify::new(),
+            tells: Notify::new(),
+        }
+    }
+
+    /// What every item must look and sound like.
+    pub(crate) fn format(&self) -> &Format {
+        &self.format
+    }
+
+    /// What one destination is sent, at most, as far as that is known: of what plays, and of what comes next.
+    pub(crate) fn bits_per_second(&self) -> u64 {
+        let state = self.state();
+        let clips = [Some(&state.head.clip), state.ready.as_ref().map(|ready| &ready.clip)];
+        let rates = clips.into_iter().flatten().map(|clip| {
+            let opened = &clip.film.opened;
+            Facts::of(&opened.index, opened.len).bits_per_second
+        });
+        rates.max().unwrap_or(0)
+    }
+
+    /// What was decided last.
+    pub(super) fn head(&self) -> Arc<Played> {
+        Arc::clone(&self.state().head)
+    }
+
+    /// What follows an item that has ended at `at_ms` on the stream's clock. Who asks first lets it begin.
+    pub(super) fn after(&self, played: &Arc<Played>, at_ms: u64) -> Follow {
+        let mut state = self.state();
+        if let Some(next) = played.next.get() {
+            return Follow::Item(Arc::clone(next));
+        }
+        if state.finish(at_ms) {
+            self.tells.notify_one();
+        }
+        let Some(wanted) = state.wanted() else {
+            if self.at_end == AtEnd::Finish || state.over {
+                state.over = true;
+                return Follow::Over;
+            }
+            if state.trouble.is_none() {
+                let detail = "nothing follows in the playlist: add something".to_owned();
+                state.trouble = Some((Reason::ListEnded, detail));
+                self.tells.notify_one();
+            }
+            return Follow::Dry;
+        };
+        let Some(ready) = state.ready.take_if(|ready| ready.wanted == wanted) else { return Follow::Dry };
+        if state.again.take().is_none() {
+            state.rundown.advance();
+        }
+        let next = Played::new(ready.clip);
+        // Under the lock nobody else has.
+        let _ = played.next.set(Arc::clone(&next));
+        state.head = Arc::clone(&next);
+        state.trouble = None;
+        state.begin(wanted.slot, at_ms);
+        drop(state);
+        self.wants.notify_one();
+        self.tells.notify_one();
+        Follow::Item(next)
+    }
+
+    /// Takes note that an item cannot be read any further than `reached_ms` of it.
+    pub(super) fn failed(
+        &self,
+        played: &Arc<Played>,
+        reason: Reason,
+        detail: &str,
+        reached_ms: u64,
+        at_ms: u64,
+    ) {
+        let mut state = self.state();
+        if !Arc::ptr_eq(played, &state.head) || state.now.end.is_some() {
+            // Another leg was there before.
+            return;
+        }
+        state.end(at_ms, ItemEnd::Failed { reason, detail: detail.to_owned() });
+        state.failures = if reached_ms >= SOUND_MS { 1 } else { state.failures + 1 };
+        state.trouble = Some((reason, detail.to_owned()));
+        if self.on_failure == OnFailure::Hold {
+            let skip_ms = played.clip.skip_ms + reached_ms;
+            state.again = Some(Wanted { slot: state.now.slot.clone(), skip_ms });
+        }
+        drop(state);
+        self.wants.notify_one();
+        self.tells.notify_one();
+    }
+
+    /// Waits until something should be opened, and says how long to wait before that. For one caller. Cancel safe.
+    pub(crate) async fn wanted(&self) -> (Wanted, Duration) {
+        loop {
+            let changed = self.wants.notified();
+            {
+                let mut state = self.state();
+                let wanted = state.wanted();
+                if let Some(wanted) = wanted.filter(|wanted| !state.is_ready(wanted)) {
+                    state.ready = None;
+                    return (wanted, self.patience(&state));
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until something else should be opened. For the same caller. Cancel safe.
+    pub(crate) async fn wants_other(&self, than: &Wanted) {
+        loop {
+            let changed = self.wants.notified();
+            if self.state().wanted().as_ref() != Some(than) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn patience(&self, state: &State) -> Duration {
+        let free = match self.on_failure {
+            OnFailure::Skip => u32::try_from(state.rundown.slots().len()).unwrap_or(u32::MAX),
+            OnFailure::Hold => 1,
+        };
+        match state.failures.checked_sub(free) {
+            None => Duration::ZERO,
+            Some(more) => FIRST_WAIT.saturating_mul(1 << more.min(8)).min(LONGEST_WAIT),
+        }
+    }
+
+    /// Hands in what was opened.
+    pub(crate) fn offer(&self, wanted: Wanted, clip: Clip) {
+        let mut state = self.state();
+        if state.wanted().as_ref() == Some(&wanted) {
+            state.ready = Some(Ready { wanted, clip });
+        }
+    }
+
+    /// Hands in that it could not be opened.
+    pub(crate) fn refuse(&self, wanted: &Wanted, reason: Reason, detail: &str) {
+        let mut state = self.state();
+        if state.wanted().as_ref() != Some(wanted) {
+            return;
+        }
+        state.failures += 1;
+        state.trouble = Some((reason, detail.to_owned()));
+        if self.on_failure == OnFailure::Skip {
+            state.again = None;
+            state.rundown.pass_over();
+            state.miss(wanted.slot.clone(), ItemEnd::Failed { reason, detail: detail.to_owned() });
+        }
+        drop(state);
+        self.wants.notify_one();
+        self.tells.notify_one();
+    }
+
+    /// Changes the list.
+    ///
+    /// # Errors
+    /// Those of [`Rundown::edit`].
+    pub(crate) fn edit(&self, expected: Option<u64>, edits: &[Edit]) -> Result<u64> {
+        let mut state = self.state();
+        let version = state.rundown.edit(expected, edits)?;
+        if edits.iter().any(Edit::cuts) {
+            lock(&state.head.cut).wanted = true;
+            state.again = None;
+        }
+        if edits.iter().any(|edit| !edit.added().is_empty()) {
+            // Whoever adds something has looked at it.
+            state.failures = 0;
+        }
+        drop(state);
+        self.wants.notify_one();
+        Ok(version)
+    }
+
+    /// Waits until there is something to tell. For one caller. Cancel safe.
+    pub(crate) async fn tells(&self) {
+        self.tells.notified().await;
+    }
+
+    /// Takes what is to be told: items that have begun, and again when they have ended.
+    pub(crate) fn take_told(&self) -> VecDeque<AsRun> {
+        std::mem::take(&mut self.state().told)
+    }
+
+    /// Why the picture stands still, if it does.
+    pub(crate) fn trouble(&self) -> Option<(Reason, String)> {
+        self.state().trouble.clone()
+    }
+
+    /// How often the list has begun again.
+    pub(crate) fn laps(&self) -> u64 {
+        self.state().rundown.laps_done()
+    }
+
+    /// What is known of it now.
+    pub(crate) fn status(&self) -> PlaylistStatus {
+        let state = self.state();
+        let items = state.rundown.slots().iter();
+        PlaylistStatus {
+            version: state.rundown.version(),
+            now: state.now.shown(),
+            next: state.wanted().map(|wanted| wanted.slot.id),
+            items: items.map(|slot| PlaylistItem { id: slot.id, item: (*slot.item).clone() }).collect(),
+        }
+    }
+
+    /// What became of the latest items, oldest first; the last one may be playing.
+    pub(crate) fn as_run(&self) -> Vec<AsRun> {
+        let state = self.state();
+        let mut records: Vec<_> = state.past.iter().chain([&state.now]).map(Record::shown).collect();
+        records.sort_by_key(|record| record.number);
+        records
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+impl State {
+    /// What should play next; `None` when nothing does.
+    fn wanted(&self) -> Option<Wanted> {
+        if self.over {
+            return None;
+        }
+        self.again.clone().or_else(|| Some(Wanted { slot: self.rundown.upcoming()?.clone(), skip_ms: 0 }))
+    }
+
+    fn is_ready(&self, wanted: &Wanted) -> bool {
+        self.ready.as_ref().is_some_and(|ready| ready.wanted == *wanted)
+    }
+
+    /// Ends the head, if it has not ended. Returns whether that is news.
+    fn finish(&mut self, at_ms: u64) -> bool {
+        if self.now.end.is_some() {
+            return false;
+        }
+        self.failures = 0;
+        self.end(at_ms, if self.head.was_cut() { ItemEnd::Skipped } else { ItemEnd::Finished });
+        true
+    }
+
+    fn end(&mut self, at_ms: u64, end: ItemEnd) {
+        self.now.end = Some((at_ms.saturating_sub(self.now.began_ms), end));
+        self.tell(self.now.shown());
+    }
+
+    /// Another item is on the air.
+    fn begin(&mut self, slot: Slot, at_ms: u64) {
+        let record = Record::new(self.next_number(), slot, at_ms);
+        self.tell(record.shown());
+        let before = std::mem::replace(&mut self.now, record);
+        self.remember(before);
+    }
+
+    /// An item should have been on the air.
+    fn miss(&mut self, slot: Slot, end: ItemEnd) {
+        let at_ms = self.now.began_ms;
+        let record = Record { end: Some((0, end)), ..Record::new(self.next_number(), slot, at_ms) };
+        self.tell(record.shown());
+        self.remember(record);
+    }
+
+    fn next_number(&mut self) -> u64 {
+        self.recorded += 1;
+        self.recorded
+    }
+
+    fn remember(&mut self, record: Record) {
+        push(&mut self.past, record);
+    }
+
+    fn tell(&mut self, record: AsRun) {
+        push(&mut self.told, record);
+    }
+}
+
+impl Record {
+    fn new(number: u64, slot: Slot, began_ms: u64) -> Self {
+        Self { number, slot, began_unix_ms: clock::unix_ms(), began_ms, end: None }
+    }
+
+    fn shown(&self) -> AsRun {
+        AsRun {
+            number: self.number,
+            item: self.slot.id,
+            file: self.slot.item.file.clone(),
+            began_unix_ms: self.began_unix_ms,
+            began_ms: self.began_ms,
+            played_ms: self.end.as_ref().map(|(played, _)| *played),
+            end: self.end.as_ref().map(|(_, end)| end.clone()),
+        }
+    }
+}
+
+/// Adds the latest, and forgets the oldest beyond what is remembered.
+fn push<T>(row: &mut VecDeque<T>, latest: T) {
+    row.push_back(latest);
+    if row.len() > MOST_RECORDS {
+        row.pop_front();
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Whole at every instant, whatever panicked.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
