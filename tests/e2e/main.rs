@@ -11,4 +11,6 @@ mod matrix;
 #[cfg(test)]
 mod monitor;
 #[cfg(test)]
+mod playlist;
+#[cfg(test)]
 mod publish;

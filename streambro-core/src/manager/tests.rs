@@ -315,7 +315,7 @@ fn a_run_that_has_ended_holds_no_place() {
     let ledger = crate::limits::Ledger::new(crate::limits::Limits::default(), Admission::Reject);
     let id = crate::StreamId::parse("late").unwrap();
     let books = Arc::new(crate::journal::Books::new(crate::journal::Keep::default()));
-    let run = crate::supervisor::Run::new(id, spec("late"), &books);
+    let run = crate::supervisor::Run::new(id, spec("late"), &books, &Arc::default());
     run.end(Reason::ShutDown, "", &crate::event::Bus::default());
     // As when a shutdown ends it while its start is being admitted.
     run.hold(ledger.admit(crate::limits::Demand::default(), 0).unwrap());

@@ -178,7 +178,7 @@ impl StreamManager {
                 return Err(Error::new(ErrorKind::Ended, id.as_str(), detail));
             }
             let permit = self.inherit(&old, &spec, &mut prepared)?;
-            let run = Run::new(id.clone(), spec, &self.0.services.books);
+            let run = Run::new(id.clone(), spec, &self.0.services.books, &self.0.services.times);
             run.hold(permit);
             let entry = Entry { run: Arc::clone(&run), task: None };
             let leaving = registry.streams.insert(id, entry);
@@ -344,7 +344,7 @@ impl StreamManager {
                 )),
             };
         }
-        let run = Run::new(id.clone(), spec.clone(), &self.0.services.books);
+        let run = Run::new(id.clone(), spec.clone(), &self.0.services.books, &self.0.services.times);
         let entry = Entry { run: Arc::clone(&run), task: None };
         let before = registry.streams.insert(id.clone(), entry);
         Ok(Claim::New(run, before))

@@ -1,13 +1,16 @@
 //! Where a stream is in its media: the place, and the clock that moves it.
 
 use std::sync::{
-    Mutex, MutexGuard, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 use tokio::time::Instant;
 
-use crate::source::{Feed, FeedMark};
+use crate::{
+    source::{Feed, FeedMark},
+    spec::Times,
+};
 
 /// A leg that connects this soon after a keyframe was due begins with that one and catches up. The destinations of a
 /// stream never connect at the same instant, and all shall have the first picture.
@@ -16,8 +19,9 @@ const JUST_NOW_MS: u64 = 1_000;
 /// One stream's place in its media, shared by its legs.
 ///
 /// It moves while at least one leg is connected. With none it stands, so that a film goes on where it stopped.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Playhead {
+    times: Arc<Times>,
     state: Mutex<State>,
     laps: AtomicU64,
     silent: AtomicU64,
@@ -51,6 +55,17 @@ pub(crate) struct Entry {
 }
 
 impl Playhead {
+    /// At the beginning.
+    pub(crate) fn new(times: &Arc<Times>) -> Self {
+        Self {
+            times: Arc::clone(times),
+            state: Mutex::default(),
+            laps: AtomicU64::new(0),
+            silent: AtomicU64::new(0),
+            trimmed: AtomicU64::new(0),
+        }
+    }
+
     /// Connects a leg: moves its feed to the stream's place.
     pub(crate) fn join(&self, feed: &mut Feed, now: Instant) -> Entry {
         let mut state = self.state();
@@ -59,7 +74,7 @@ impl Playhead {
         }
         state.legs += 1;
         let ms = state.place.as_ref().map_or(0, FeedMark::dts);
-        match state.anchor.map(|anchor| anchor.ms_at(now)) {
+        match state.anchor.map(|anchor| anchor.ms_at(now, &self.times)) {
             Some(media) if media > ms + JUST_NOW_MS => return Entry { at: ms, skip_to: Some(media) },
             Some(_) => {}
             None => state.anchor = Some(Anchor { at: now, ms }),
@@ -72,14 +87,14 @@ impl Playhead {
         let mut state = self.state();
         state.legs -= 1;
         if state.legs == 0 {
-            state.stood_at = state.ms_at(now);
+            state.stood_at = state.ms_at(now, &self.times);
             state.anchor = None;
         }
     }
 
     /// Where the stream's clock is, in milliseconds.
     pub(crate) fn media_ms(&self, now: Instant) -> u64 {
-        self.state().ms_at(now)
+        self.state().ms_at(now, &self.times)
     }
 
     /// Takes note of a keyframe that a leg has taken up, if it has, and of what its feed has done.
@@ -119,13 +134,13 @@ impl Playhead {
 }
 
 impl State {
-    fn ms_at(&self, now: Instant) -> u64 {
-        self.anchor.map_or(self.stood_at, |anchor| anchor.ms_at(now))
+    fn ms_at(&self, now: Instant, times: &Times) -> u64 {
+        self.anchor.map_or(self.stood_at, |anchor| anchor.ms_at(now, times))
     }
 }
 
 impl Anchor {
-    fn ms_at(self, now: Instant) -> u64 {
-        self.ms + now.saturating_duration_since(self.at).as_millis() as u64
+    fn ms_at(self, now: Instant, times: &Times) -> u64 {
+        self.ms + times.media_ms(now.saturating_duration_since(self.at))
     }
 }

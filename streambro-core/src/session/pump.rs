@@ -29,12 +29,12 @@ const MAX_PACKETS: usize = 256;
 /// Rounds of filling and sending before other tasks get their turn.
 const MAX_ROUNDS: usize = 16;
 /// Lag beyond this is worth saying, and below half a second is over.
-const LAGGING_MS: u64 = 2_000;
-const CAUGHT_UP_MS: u64 = 500;
+const LAGGING: Duration = Duration::from_secs(2);
+const CAUGHT_UP: Duration = Duration::from_millis(500);
 /// Catching up runs at most this much faster than time, in tenths.
 const CATCH_UP_TENTHS: u32 = 15;
 /// A source that brings nothing for so long lets the picture stand still; receivers have about as much in store.
-const HOLD_AFTER_MS: u64 = 1_000;
+const HOLD_AFTER: Duration = Duration::from_secs(1);
 /// A tick that comes later than this is caught up like any other lag, not at once.
 const LATE_TICK: Duration = Duration::from_secs(1);
 /// How often acknowledgements are looked at.
@@ -217,7 +217,8 @@ impl Pump {
 
     /// Decides what is due, ten times a second.
     fn tick(&mut self, now: Instant) -> Result<(), LegEnd> {
-        let tick = self.road.times.tick;
+        let times = Arc::clone(&self.road.times);
+        let tick = times.tick;
         while self.grid <= now {
             self.grid += tick;
         }
@@ -238,18 +239,18 @@ impl Pump {
         }
         if self.source == Supply::Dry {
             self.source = Supply::Flowing;
-            if media.saturating_sub(self.sent_until) > HOLD_AFTER_MS {
+            if media.saturating_sub(self.sent_until) > times.media_ms(HOLD_AFTER) {
                 self.feed.hold();
             }
         }
         if self.sent_until >= self.goal && !self.rotating {
             let lag = media.saturating_sub(self.sent_until);
-            if lag > self.road.times.give_up_lag.as_millis() as u64 && self.skip_to.is_none() {
+            if lag > times.media_ms(times.give_up_lag) && self.skip_to.is_none() {
                 self.give_up(media, now);
                 media = self.road.playhead.media_ms(now);
             }
-            let tick_ms = tick.as_millis() as u64;
-            let ahead = (passed.clamp(tick, LATE_TICK) * CATCH_UP_TENTHS / 10).as_millis() as u64;
+            let tick_ms = times.media_ms(tick);
+            let ahead = times.media_ms(passed.clamp(tick, LATE_TICK) * CATCH_UP_TENTHS / 10);
             self.goal = self.goal.max((media + tick_ms).min(self.sent_until + ahead));
             if self.skip_to.is_some() {
                 self.goal = media + tick_ms;
@@ -299,7 +300,7 @@ impl Pump {
         if now >= since + bound * 2 {
             health.measured = (now, self.sent_until);
             let taken = self.sent_until.saturating_sub(from);
-            if u128::from(taken * LEAST_SPEED) < (now - since).as_millis() {
+            if taken * LEAST_SPEED < self.road.times.media_ms(now - since) {
                 let seconds = (now - since).as_secs();
                 let detail = format!("the peer took {taken} ms of media in {seconds} s, less than a tenth");
                 return Err(LegEnd::new(Reason::Stalled, detail));
@@ -323,7 +324,8 @@ impl Pump {
             self.road.signals.report(self.counters.leg, kind);
         }
         let lag = media.saturating_sub(self.sent_until);
-        if health.live && health.lagging != (lag > if health.lagging { CAUGHT_UP_MS } else { LAGGING_MS }) {
+        let bound = self.road.times.media_ms(if health.lagging { CAUGHT_UP } else { LAGGING });
+        if health.live && health.lagging != (lag > bound) {
             health.lagging = !health.lagging;
             let kind = if health.lagging { SignalKind::Lagging } else { SignalKind::CaughtUp };
             self.road.signals.report(self.counters.leg, kind);

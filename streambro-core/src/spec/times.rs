@@ -47,6 +47,15 @@ pub struct Times {
     pub rotate_at_key: Duration,
     /// Lag beyond this is not caught up: the clock moves (one destination) or content is skipped (several).
     pub give_up_lag: Duration,
+    /// Milliseconds of media in a millisecond. Always 1 but in tests, which have not the time for a thousand laps.
+    pub warp: u32,
+}
+
+impl Times {
+    /// How much media goes by in so much time, in milliseconds.
+    pub(crate) fn media_ms(&self, passed: Duration) -> u64 {
+        u64::try_from(passed.as_millis()).unwrap_or(u64::MAX).saturating_mul(self.warp.into())
+    }
 }
 
 impl Default for Times {
@@ -71,6 +80,7 @@ impl Default for Times {
             rotate_at_joint: Duration::from_secs(20 * DAY),
             rotate_at_key: Duration::from_secs(24 * DAY),
             give_up_lag: Duration::from_secs(10),
+            warp: 1,
         }
     }
 }

@@ -108,7 +108,7 @@ impl Default for ShownLeg {
 
 impl Run {
     /// A run that has its id and nothing else yet.
-    pub(crate) fn new(id: StreamId, spec: StreamSpec, books: &Arc<Books>) -> Arc<Self> {
+    pub(crate) fn new(id: StreamId, spec: StreamSpec, books: &Arc<Books>, times: &Arc<Times>) -> Arc<Self> {
         let legs = spec.destinations.len();
         let counters = (0..legs).map(|leg| Arc::new(LegCounters { leg, ..LegCounters::default() }));
         let shown = Shown { legs: (0..legs).map(|_| ShownLeg::default()).collect(), ..Shown::default() };
@@ -120,7 +120,7 @@ impl Run {
             span: tracing::info_span!(parent: None, "stream", %id),
             spec,
             id,
-            playhead: Arc::default(),
+            playhead: Arc::new(Playhead::new(times)),
             gauge: Gauge::default(),
             renew: Notify::new(),
             stop: watch::Sender::new(None),

@@ -13,30 +13,30 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// Longer than anything here takes on a busy machine, shorter than patience.
-pub(super) const BOUND: Duration = Duration::from_secs(30);
+pub(crate) const BOUND: Duration = Duration::from_secs(30);
 
 /// 4.8 s with B-frames: 144 pictures and 225 audio frames end together, so that a loop joins without trimming.
-pub(super) fn even_clip() -> Clip {
+pub(crate) fn even_clip() -> Clip {
     Clip::new().seconds(4.8).gop(24)
 }
 
-pub(super) async fn manager() -> StreamManager {
+pub(crate) async fn manager() -> StreamManager {
     StreamManager::builder().build().await.expect("the default settings are good")
 }
 
-pub(super) fn spec(id: &str, file: &Path, repeat: Repeat, url: &str, key: &str) -> StreamSpec {
+pub(crate) fn spec(id: &str, file: &Path, repeat: Repeat, url: &str, key: &str) -> StreamSpec {
     StreamSpec::new(id, Source::file(file).repeat(repeat)).destination(to(url, key))
 }
 
-pub(super) fn to(url: &str, key: &str) -> Destination {
+pub(crate) fn to(url: &str, key: &str) -> Destination {
     Destination::new(url, key).expect("the rig's addresses are good")
 }
 
-pub(super) async fn live(stream: &Stream) {
+pub(crate) async fn live(stream: &Stream) {
     reach(stream, Phase::Live).await;
 }
 
-pub(super) async fn reach(stream: &Stream, phase: Phase) {
+pub(crate) async fn reach(stream: &Stream, phase: Phase) {
     match timeout(BOUND, stream.wait_for(phase)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => panic!("{error}"),
@@ -45,7 +45,7 @@ pub(super) async fn reach(stream: &Stream, phase: Phase) {
 }
 
 /// Waits until a stream has ended, and checks why.
-pub(super) async fn ends(stream: &Stream, reason: Reason) -> StreamStatus {
+pub(crate) async fn ends(stream: &Stream, reason: Reason) -> StreamStatus {
     let status = timeout(BOUND * 2, stream.ended())
         .await
         .unwrap_or_else(|_| panic!("not ended within {:?}: {:#?}", BOUND * 2, stream.status()));
@@ -54,7 +54,7 @@ pub(super) async fn ends(stream: &Stream, reason: Reason) -> StreamStatus {
 }
 
 /// Waits until something is so.
-pub(super) async fn until(what: &str, bound: Duration, mut so: impl FnMut() -> bool) -> Duration {
+pub(crate) async fn until(what: &str, bound: Duration, mut so: impl FnMut() -> bool) -> Duration {
     let since = Instant::now();
     while !so() {
         assert!(since.elapsed() < bound, "not within {bound:?}: {what}");
@@ -64,16 +64,16 @@ pub(super) async fn until(what: &str, bound: Duration, mut so: impl FnMut() -> b
 }
 
 /// Everything that a manager has told since this was made.
-pub(super) struct Book {
+pub(crate) struct Book {
     events: Arc<Mutex<Vec<Event>>>,
     reader: JoinHandle<()>,
 }
 
 /// A leg's change: its number, where it is, why, in which words, and when it tries again.
-pub(super) type LegChange = (usize, LegPhase, Option<Reason>, String, Option<u64>);
+pub(crate) type LegChange = (usize, LegPhase, Option<Reason>, String, Option<u64>);
 
 impl Book {
-    pub(super) fn of(manager: &StreamManager) -> Self {
+    pub(crate) fn of(manager: &StreamManager) -> Self {
         let mut subscription = manager.subscribe(4_096);
         let events = Arc::new(Mutex::new(Vec::new()));
         let pages = Arc::clone(&events);
@@ -85,17 +85,17 @@ impl Book {
         Self { events, reader }
     }
 
-    pub(super) fn events(&self) -> Vec<Event> {
+    pub(crate) fn events(&self) -> Vec<Event> {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Whether the manager has closed the subscription.
-    pub(super) fn closed(&self) -> bool {
+    pub(crate) fn closed(&self) -> bool {
         self.reader.is_finished()
     }
 
     /// The changes of a stream's phase, and why.
-    pub(super) fn phases(&self, id: &str) -> Vec<(Phase, Phase, Option<Reason>)> {
+    pub(crate) fn phases(&self, id: &str) -> Vec<(Phase, Phase, Option<Reason>)> {
         let of = |event: Event| match event.kind {
             EventKind::Phase { from, to, reason, .. } if is(event.stream.as_ref(), id) => {
                 Some((from, to, reason))
@@ -106,7 +106,7 @@ impl Book {
     }
 
     /// The changes of a stream's legs.
-    pub(super) fn legs(&self, id: &str) -> Vec<LegChange> {
+    pub(crate) fn legs(&self, id: &str) -> Vec<LegChange> {
         let of = |event: Event| match event.kind {
             EventKind::Leg { leg, phase, reason, detail, retry_in_ms, .. }
                 if is(event.stream.as_ref(), id) =>
@@ -119,7 +119,7 @@ impl Book {
     }
 
     /// Waits until a stream's first leg waits for another attempt, for whatever reason.
-    pub(super) async fn failure(&self, id: &str) -> (Reason, String, u64) {
+    pub(crate) async fn failure(&self, id: &str) -> (Reason, String, u64) {
         let mut found = None;
         until(&format!("an attempt of {id} fails"), BOUND, || {
             found = self.legs(id).into_iter().find_map(|(_, phase, reason, detail, retry)| {
@@ -133,7 +133,7 @@ impl Book {
     }
 
     /// Checks that numbers have no gap and that every change starts where the last one led.
-    pub(super) fn audit(&self) {
+    pub(crate) fn audit(&self) {
         let events = self.events();
         for pair in events.windows(2) {
             assert_eq!(pair[1].seq, pair[0].seq + 1, "{pair:#?}");

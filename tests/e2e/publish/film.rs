@@ -10,38 +10,38 @@ use streambro_tests::flv::{self, File, Kind, Tag};
 const ROUNDING_MS: f64 = 2.0;
 
 /// A source file as ffprobe sees it.
-pub(super) struct Film {
-    pub(super) path: PathBuf,
-    pub(super) video: Vec<Packet>,
-    pub(super) audio: Vec<Packet>,
+pub(crate) struct Film {
+    pub(crate) path: PathBuf,
+    pub(crate) video: Vec<Packet>,
+    pub(crate) audio: Vec<Packet>,
 }
 
 /// What [`Film::check`] found.
 #[derive(Debug)]
-pub(super) struct Verdict {
+pub(crate) struct Verdict {
     /// Video frames.
-    pub(super) video: usize,
+    pub(crate) video: usize,
     /// Audio frames of the source.
-    pub(super) audio: usize,
+    pub(crate) audio: usize,
     /// Audio frames that are not of the source; all alike.
-    pub(super) silent: usize,
+    pub(crate) silent: usize,
     /// Audio frames of the source that the rules leave out, over all laps.
-    pub(super) left_out: usize,
+    pub(crate) left_out: usize,
     /// The worst distance of an audio frame from where its lap's first picture puts it.
-    pub(super) worst_offset_ms: f64,
+    pub(crate) worst_offset_ms: f64,
 }
 
 /// A run of the film's pictures, as one recording has it.
 #[derive(Debug)]
-pub(super) struct Run {
+pub(crate) struct Run {
     /// The first picture, counted from the start of the first lap.
-    pub(super) first: usize,
+    pub(crate) first: usize,
     /// How many follow each other without a gap.
-    pub(super) len: usize,
+    pub(crate) len: usize,
 }
 
 impl Film {
-    pub(super) async fn of(path: PathBuf) -> Self {
+    pub(crate) async fn of(path: PathBuf) -> Self {
         let (mut video, mut audio) = (Vec::new(), Vec::new());
         for packet in ffmpeg::packets(&path).await {
             match packet.track {
@@ -54,13 +54,13 @@ impl Film {
     }
 
     /// Pictures from keyframe to keyframe. All groups of the test clips are equal but the last.
-    pub(super) fn gop(&self) -> usize {
+    pub(crate) fn gop(&self) -> usize {
         let keys: Vec<_> = self.video.iter().enumerate().filter(|(_, p)| p.key).map(|(at, _)| at).collect();
         keys.get(1).copied().unwrap_or(self.video.len())
     }
 
     /// Whether the n-th picture, counted from the start of the first lap, is a keyframe.
-    pub(super) fn is_key(&self, picture: usize) -> bool {
+    pub(crate) fn is_key(&self, picture: usize) -> bool {
         self.video[picture % self.video.len()].key
     }
 
@@ -91,7 +91,7 @@ impl Film {
     ///
     /// # Panics
     /// At the first thing that is not so.
-    pub(super) fn check(&self, recording: &Path, laps: usize) -> Verdict {
+    pub(crate) fn check(&self, recording: &Path, laps: usize) -> Verdict {
         let file = read(recording);
         assert!(!file.truncated, "the recording ends within a tag");
         well_formed(&file);
@@ -155,7 +155,7 @@ impl Film {
     ///
     /// # Panics
     /// When they are not one run of the film, or their times do not grow.
-    pub(super) fn locate(&self, recording: &Path, from: usize) -> Run {
+    pub(crate) fn locate(&self, recording: &Path, from: usize) -> Run {
         let file = read(recording);
         well_formed(&file);
         let got: Vec<String> = file.samples(Kind::Video).map(Tag::md5).collect();
@@ -174,7 +174,7 @@ impl Film {
     }
 }
 
-pub(super) fn read(recording: &Path) -> File {
+pub(crate) fn read(recording: &Path) -> File {
     flv::read(recording).unwrap_or_else(|e| panic!("{}: {e}", recording.display()))
 }
 

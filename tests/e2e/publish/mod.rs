@@ -3,9 +3,9 @@
 mod canary;
 mod certificates;
 mod clear;
-mod desk;
+pub(crate) mod desk;
 mod faces;
-mod film;
+pub(crate) mod film;
 mod journal;
 mod logs;
 mod loops;

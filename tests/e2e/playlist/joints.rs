@@ -1,0 +1,44 @@
+//! Joints between files of mixed origin.
+
+use streambro_core::{ErrorKind, Reason, Repeat};
+use streambro_tests::ffmpeg::Clip;
+use streambro_tests::nginx::Nginx;
+
+use super::show::{Show, files, list, mixed, spec, warped};
+use crate::publish::desk::{BOUND, Book, ends, manager};
+use crate::publish::film::Film;
+
+#[tokio::test]
+async fn files_of_mixed_origin_play_in_order_on_one_connection_and_the_tracks_stay_together() {
+    let nginx = Nginx::start().await;
+    let films = mixed(6, 2.0).await;
+    let manager = warped(4).await;
+    let book = Book::of(&manager);
+    let stream =
+        manager.start(spec("mixed", list(&films), Repeat::Times(3), &nginx.rtmp_url("live"))).await.unwrap();
+    let status = ends(&stream, Reason::Finished).await;
+    let recordings = nginx.settled("mixed", 1, BOUND).await;
+    assert_eq!((recordings.len(), status.legs[0].attempts, status.laps), (1, 1, 2));
+    let show = Show::of(&recordings[0], &films);
+    assert_eq!(show.order(), [0, 1, 2, 3, 4, 5].repeat(3));
+    for run in &show.runs {
+        assert_eq!((run.first, run.len), (0, films[run.film].video.len()), "{run:?}");
+    }
+    assert!(show.worst_offset_ms < 22.0, "{}", show.worst_offset_ms);
+    assert_eq!((show.still, status.silent_frames), (0, show.silent as u64));
+    let run: Vec<_> = manager.as_run("mixed").unwrap();
+    let order: Vec<_> = films.iter().map(|film| film.path.clone()).collect();
+    assert_eq!(files(&run), [&order[..], &order, &order].concat());
+    book.audit();
+}
+
+#[tokio::test]
+async fn what_cannot_join_is_refused_at_the_start_with_both_figures() {
+    let manager = manager().await;
+    let first = Film::of(Clip::new().make().await).await;
+    let other = Film::of(Clip::new().audio(44_100, "stereo").make().await).await;
+    let wanted = spec("joint", list(&[first, other]), Repeat::Forever, "rtmp://127.0.0.1:1/live");
+    let error = manager.start(wanted).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::SourceUnsupported);
+    assert!(error.detail.contains("44100 Hz") && error.detail.contains("48000 Hz"), "{error}");
+}

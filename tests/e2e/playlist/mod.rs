@@ -1,0 +1,7 @@
+//! Many files on one unbroken connection, as real servers record them.
+
+mod edits;
+mod hold;
+mod joints;
+mod points;
+mod show;
