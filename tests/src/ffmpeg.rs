@@ -33,7 +33,21 @@ pub async fn probe<S: AsRef<str>>(args: &[S]) -> Value {
     serde_json::from_slice(&output("ffprobe", &words).await).expect("ffprobe answers JSON")
 }
 
+/// Lets ffmpeg decode a file to its end.
+///
+/// # Panics
+/// When it has anything to say about it.
+pub async fn decodes(path: &Path) {
+    let name = path.to_str().expect("the path is UTF-8");
+    let words = ["-v", "error", "-xerror", "-nostdin", "-i", name, "-f", "null", "-"];
+    finish("ffmpeg", &words, true).await;
+}
+
 async fn output(program: &str, args: &[&str]) -> Vec<u8> {
+    finish(program, args, false).await
+}
+
+async fn finish(program: &str, args: &[&str], silent: bool) -> Vec<u8> {
     let child = tokio::process::Command::new(program)
         .args(args)
         .stdin(Stdio::null())
@@ -46,7 +60,8 @@ async fn output(program: &str, args: &[&str]) -> Vec<u8> {
         .await
         .unwrap_or_else(|_| panic!("{program} has not ended within {BOUND:?}: {args:?}"))
         .expect("a child of ours can be waited for");
-    assert!(out.status.success(), "{program} {args:?}: {}", String::from_utf8_lossy(&out.stderr));
+    let fine = out.status.success() && (!silent || out.stderr.is_empty());
+    assert!(fine, "{program} {args:?}: {}", String::from_utf8_lossy(&out.stderr));
     out.stdout
 }
 

@@ -371,6 +371,10 @@ impl StreamManager {
         if run.permit().is_none() {
             run.hold(self.admit(&run.spec, &mut prepared)?);
         }
+        if let Prepared::List(roll) = &prepared {
+            // Whoever started it may look at once.
+            run.show_roll(roll);
+        }
         run.show_waiting(&self.0.services);
         let work = supervisor::run(Arc::clone(run), prepared, Arc::clone(&self.0.services));
         entry.task = Some(self.0.services.tasks.spawn_on(work, &self.0.runtime).abort_handle());

@@ -162,6 +162,11 @@ impl Run {
         self.roll.get()
     }
 
+    /// Shows its playlist. A run has one at most.
+    pub(crate) fn show_roll(&self, roll: &Arc<Roll>) {
+        let _ = self.roll.set(Arc::clone(roll));
+    }
+
     /// Where it is, to look at or to wait for.
     pub(crate) fn phase(&self) -> watch::Receiver<Phase> {
         self.phase.subscribe()

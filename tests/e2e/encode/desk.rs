@@ -116,15 +116,6 @@ pub(super) fn phases(events: &mut Subscription) -> Vec<(Phase, Option<Reason>)> 
     phases
 }
 
-/// ffmpeg decodes a recording to its end and has nothing to say about it.
-pub(super) async fn decodes(recording: &Path) {
-    let name = recording.to_str().expect("the path is UTF-8");
-    let args = ["-v", "error", "-xerror", "-nostdin", "-i", name, "-f", "null", "-"];
-    let out = tokio::process::Command::new("ffmpeg").args(args).output().await.expect("ffmpeg can be run");
-    let words = String::from_utf8_lossy(&out.stderr);
-    assert!(out.status.success() && words.is_empty(), "{}: {words}", recording.display());
-}
-
 /// Waits for a condition.
 pub(super) async fn soon<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let since = Instant::now();

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use streambro_core::{EventKind, Phase, Reason, Repeat, StreamManager};
+use streambro_tests::ffmpeg::decodes;
 use streambro_tests::{ffmpeg::Clip, nginx::Nginx, scratch};
 
-use super::desk::{BOUND, decodes, ends, small, spec, times, unbroken};
+use super::desk::{BOUND, ends, small, spec, times, unbroken};
 
 /// A small disk of its own, gone when it is dropped.
 struct Disk<'a>(&'a Path);

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use streambro_core::{Decode, Encoder, EventKind, Reason, Repeat, Video};
+use streambro_tests::ffmpeg::decodes;
 use streambro_tests::{
     ffmpeg::Clip,
     flv::{self, Kind},
@@ -10,7 +11,7 @@ use streambro_tests::{
     wrapper::Wrapper,
 };
 
-use super::desk::{BOUND, decodes, ends, manager_with, spec, times, unbroken};
+use super::desk::{BOUND, ends, manager_with, spec, times, unbroken};
 
 /// Has libx264 do what NVENC is told to.
 const REWRITE: &str = r#"case " $* " in *" h264_nvenc "*) ;; *) exec "$real" "$@" ;; esac

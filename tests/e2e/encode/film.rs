@@ -7,11 +7,11 @@ use std::{
 };
 
 use streambro_core::{Phase, Reason, Repeat};
+use streambro_tests::ffmpeg::decodes;
 use streambro_tests::{ffmpeg::Clip, nginx::Nginx, scratch, wrapper::Wrapper};
 
 use super::desk::{
-    BOUND, decodes, ends, manager, manager_with, phases, reach, signal, small, soon, spec, times, unbroken,
-    until,
+    BOUND, ends, manager, manager_with, phases, reach, signal, small, soon, spec, times, unbroken, until,
 };
 
 /// A copy that may be spoilt.

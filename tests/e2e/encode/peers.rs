@@ -6,6 +6,7 @@ use std::{
 };
 
 use streambro_core::{Destination, LegPhase, Phase, Reason, Repeat, Stream, Video};
+use streambro_tests::ffmpeg::decodes;
 use streambro_tests::{
     ffmpeg::Clip,
     flv::{self, Kind},
@@ -18,8 +19,8 @@ use streambro_tests::{
 
 use super::{
     desk::{
-        BOUND, decodes, ends, lives, manager, manager_with, phases, pid, reach, small, soon, spec, times,
-        unbroken, until,
+        BOUND, ends, lives, manager, manager_with, phases, pid, reach, small, soon, spec, times, unbroken,
+        until,
     },
     sync,
 };

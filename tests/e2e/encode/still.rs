@@ -7,6 +7,7 @@ use std::{
 
 use rustix::process::Signal;
 use streambro_core::{Phase, Reason, Repeat};
+use streambro_tests::ffmpeg::decodes;
 use streambro_tests::{
     ffmpeg::Clip,
     flv::{self, Kind},
@@ -15,8 +16,7 @@ use streambro_tests::{
 };
 
 use super::desk::{
-    BOUND, decodes, ends, lives, manager_with, phases, pid, reach, signal, small, spec, times, unbroken,
-    until,
+    BOUND, ends, lives, manager_with, phases, pid, reach, signal, small, spec, times, unbroken, until,
 };
 
 /// How long nothing comes at most: a second, a tick, a picture, and what a busy machine adds.

@@ -1,11 +1,10 @@
 //! What an ffmpeg says and may do while it makes a stream.
 
 use streambro_core::{Phase, Reason, Repeat};
+use streambro_tests::ffmpeg::decodes;
 use streambro_tests::{ffmpeg::Clip, mem, nginx::Nginx, process, wrapper::Wrapper};
 
-use super::desk::{
-    BOUND, decodes, ends, manager, manager_with, phases, pid, reach, small, spec, times, unbroken,
-};
+use super::desk::{BOUND, ends, manager, manager_with, phases, pid, reach, small, spec, times, unbroken};
 
 #[tokio::test]
 async fn a_flood_of_words_does_not_reach_the_picture() {

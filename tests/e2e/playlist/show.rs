@@ -2,11 +2,8 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use streambro_core::{
-    AsRun, Destination, Item, ItemEnd, Playlist, Repeat, Source, StreamManager, StreamSpec, Times,
-};
+use streambro_core::{AsRun, Item, ItemEnd, Playlist, Repeat, Source, StreamManager, StreamSpec, Times};
 use streambro_tests::ffmpeg::Clip;
 use streambro_tests::flv::{Kind, Tag};
 
@@ -26,8 +23,6 @@ pub(super) struct Show {
     pub(super) still: usize,
     /// The worst distance of an audio frame from where its item's pictures put it.
     pub(super) worst_offset_ms: f64,
-    /// How long the recording is, in milliseconds.
-    pub(super) length_ms: u32,
 }
 
 /// Pictures of one film that follow each other as they do there.
@@ -59,13 +54,14 @@ impl Show {
             }
         }
         let mut still = 0;
-        for tag in file.samples(Kind::Video) {
-            let shown = f64::from(tag.timestamp) + f64::from(tag.cts());
+        let mut tags = file.samples(Kind::Video).peekable();
+        while let Some(tag) = tags.next() {
+            let at = f64::from(tag.timestamp) + f64::from(tag.cts());
             if let Some(run) = runs.last_mut()
                 && let Some(next) = films[run.film].video.get(run.first + run.len)
                 && ends_with(tag, next.size) == next.md5
             {
-                let off = shown - next.pts_ms() - run.shift;
+                let off = at - next.pts_ms() - run.shift;
                 assert!(off.abs() < 2.5, "picture {} of {} is {off} ms off", run.first + run.len, run.film);
                 run.len += 1;
                 continue;
@@ -76,32 +72,32 @@ impl Show {
                 firsts.into_iter().find_map(|(film, it)| {
                     let keys = it.video.iter().enumerate().filter(|(_, picture)| picture.key);
                     let mut keys = keys.filter(|(_, picture)| ends_with(tag, picture.size) == picture.md5);
-                    keys.next().map(|(at, _)| (film, at))
+                    keys.next().map(|(first, _)| (film, first))
                 })
             });
             let (film, first) = found.unwrap_or_else(|| panic!("a picture at {} of no film", tag.timestamp));
             let last = runs.last();
-            let again = last.is_some_and(|run| {
-                film == run.film
-                    && (run.first..run.first + run.len).contains(&first)
-                    && first + run.len > first + 1
-            });
-            // A keyframe in the middle of the item that was shown last is one that stands still.
-            if again && films[film].video[first].key && !(first == 0 && runs_out(last, films)) {
+            let shown = |run: &Run| film == run.film && (run.first..run.first + run.len).contains(&first);
+            let follows = |next: &&Tag| {
+                films[film]
+                    .video
+                    .get(first + 1)
+                    .is_some_and(|picture| ends_with(next, picture.size) == picture.md5)
+            };
+            // A keyframe of the item that was shown last, without what follows it there, is one that stands still.
+            if last.is_some_and(shown) && tag.is_key() && !tags.peek().is_some_and(follows) {
                 still += 1;
                 continue;
             }
-            assert!(tag.is_key(), "an item begins at {} without a keyframe", tag.timestamp);
-            runs.push(Run { film, first, len: 1, shift: shown - films[film].video[first].pts_ms() });
+            assert!(
+                tag.is_key(),
+                "picture {first} of {film} at {} does not follow {last:?} of {}",
+                tag.timestamp,
+                last.map_or(0, |run| films[run.film].video.len())
+            );
+            runs.push(Run { film, first, len: 1, shift: at - films[film].video[first].pts_ms() });
         }
-        let mut show = Self {
-            runs,
-            sounds: 0,
-            silent: 0,
-            still,
-            worst_offset_ms: 0.0,
-            length_ms: file.tags.last().map_or(0, |tag| tag.timestamp),
-        };
+        let mut show = Self { runs, sounds: 0, silent: 0, still, worst_offset_ms: 0.0 };
         show.hear(&file, films);
         show
     }
@@ -137,11 +133,6 @@ impl Show {
     }
 }
 
-/// Whether a run has come to its film's end: what follows is another one of the same.
-fn runs_out(run: Option<&Run>, films: &[Film]) -> bool {
-    run.is_some_and(|run| run.first + run.len == films[run.film].video.len())
-}
-
 /// The MD5 of the last bytes of a payload.
 fn ends_with(tag: &Tag, size: usize) -> String {
     let payload = tag.payload();
@@ -158,10 +149,6 @@ pub(super) async fn warped(warp: u32) -> StreamManager {
 
 pub(super) fn spec(id: &str, list: Playlist, repeat: Repeat, url: &str) -> StreamSpec {
     StreamSpec::new(id, Source::playlist(list).repeat(repeat)).destination(to(url, id))
-}
-
-pub(super) fn destination(url: &str, key: &str) -> Destination {
-    to(url, key)
 }
 
 /// Clips that look alike and differ in everything that may differ: B-frames, length, sound, parameter sets.
@@ -192,5 +179,3 @@ pub(super) fn files(runs: &[AsRun]) -> Vec<PathBuf> {
     let aired = runs.iter().filter(|run| !matches!(run.end, Some(ItemEnd::Failed { .. })));
     aired.map(|run| run.file.clone()).collect()
 }
-
-pub(super) const LONG: Duration = Duration::from_secs(120);

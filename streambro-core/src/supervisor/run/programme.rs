@@ -83,11 +83,3 @@ fn reason(error: &Error) -> Reason {
         _ => Reason::SourceUnreadable,
     }
 }
-
-impl Run {
-    /// Shows its playlist.
-    pub(super) fn open_roll(&self, roll: &Arc<Roll>) {
-        // A run has one at most.
-        let _ = self.roll.set(Arc::clone(roll));
-    }
-}

@@ -106,10 +106,7 @@ impl Supervisor {
                 run.open_studio(&studio);
                 (Reel::Tape(Arc::clone(studio.tape())), Some(studio))
             }
-            Prepared::List(roll) => {
-                run.open_roll(&roll);
-                (Reel::Roll(roll), None)
-            }
+            Prepared::List(roll) => (Reel::Roll(roll), None),
         };
         let programme = run.roll().map(|roll| Programme::new(roll, &services.opener));
         let road = Road {
