@@ -193,6 +193,11 @@ impl Book {
         None
     }
 
+    /// What an entry asks for.
+    pub(super) fn demand(&self, key: u64) -> Option<&Demand> {
+        self.entries.get(&key).map(|entry| &entry.demand)
+    }
+
     /// Changes what an entry asks for. `Err` names the limit in the way, and leaves everything as it was.
     ///
     /// One that has its place keeps it and takes or gives back the difference; one that waits keeps its turn among its

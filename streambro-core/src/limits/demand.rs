@@ -25,3 +25,62 @@ pub(crate) struct Demand {
     /// on a place, and the device refuses by itself what is too much for it.
     pub session: Option<Encoder>,
 }
+
+impl Demand {
+    /// The same with another destination that asks for this.
+    pub(crate) fn with(mut self, more: &Self) -> Self {
+        for (host, count) in &more.hosts {
+            *self.hosts.entry(host.clone()).or_default() += count;
+        }
+        self.each(more, u64::saturating_add)
+    }
+
+    /// The same without a destination that asked for this.
+    pub(crate) fn without(mut self, less: &Self) -> Self {
+        for (host, count) in &less.hosts {
+            if let Some(left) = self.hosts.get_mut(host) {
+                *left = left.saturating_sub(*count);
+            }
+        }
+        self.hosts.retain(|_, count| *count > 0);
+        self.each(less, u64::saturating_sub)
+    }
+
+    fn each(self, other: &Self, of: fn(u64, u64) -> u64) -> Self {
+        Self {
+            bits_per_second: of(self.bits_per_second, other.bits_per_second),
+            memory_bytes: of(self.memory_bytes, other.memory_bytes),
+            process_bytes: of(self.process_bytes, other.process_bytes),
+            microcores: of(self.microcores, other.microcores),
+            ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(host: &str) -> Demand {
+        let hosts = [(host.to_owned(), 1)].into();
+        Demand {
+            hosts,
+            bits_per_second: 3,
+            memory_bytes: 5,
+            process_bytes: 2,
+            microcores: 7,
+            ..Demand::default()
+        }
+    }
+
+    #[test]
+    fn what_is_added_and_taken_away_again_leaves_no_trace() {
+        let first = one("a");
+        let both = first.clone().with(&one("b"));
+        assert_eq!((both.hosts.len(), both.bits_per_second), (2, 6));
+        assert_eq!(both.without(&one("b")), first);
+        let twice = first.clone().with(&one("a"));
+        assert_eq!(twice.hosts["a"], 2);
+        assert_eq!(twice.without(&one("a")), first);
+    }
+}

@@ -195,6 +195,11 @@ impl Permit {
         wake(woken);
         changed.map_err(|limit| Refusal { limit, queue: None })
     }
+
+    /// What it asks for.
+    pub(crate) fn demand(&self) -> Demand {
+        self.ledger.book().demand(self.key).cloned().unwrap_or_default()
+    }
 }
 
 impl Drop for Permit {

@@ -117,7 +117,7 @@ impl StreamManager {
                 match leg.phase {
                     LegPhase::Publishing | LegPhase::Live | LegPhase::Lagging => on_air += 1,
                     LegPhase::Connecting => connecting += 1,
-                    LegPhase::Waiting | LegPhase::Ended => {}
+                    LegPhase::Waiting | LegPhase::Disabled | LegPhase::Ended => {}
                 }
             }
         }

@@ -5,6 +5,7 @@ mod builder;
 mod clear;
 mod doctor;
 mod ffmpeg;
+mod legs;
 mod lists;
 mod metrics;
 mod monitor;

@@ -7,7 +7,7 @@ use crate::{
     monitor::{ProcessSample, Root},
     plan::{self, Cost, Facts},
     source::Prepared,
-    spec::{Encoder, StreamId, StreamSpec},
+    spec::{Destination, Encoder, StreamId, StreamSpec},
     supervisor::Run,
 };
 
@@ -15,19 +15,26 @@ impl StreamManager {
     pub(super) fn check(&self, spec: &StreamSpec) -> Result<StreamId> {
         let id = spec.check()?;
         for destination in &spec.destinations {
-            if let Err(why) = self.0.services.dialer.check(destination) {
-                return Err(Error::new(ErrorKind::InvalidSpec, "trust", why));
-            }
+            self.check_destination(destination)?;
+        }
+        Ok(id)
+    }
+
+    pub(super) fn check_destination(&self, destination: &Destination) -> Result<()> {
+        if let Err(why) = self.0.services.dialer.check(destination) {
+            return Err(Error::new(ErrorKind::InvalidSpec, "trust", why));
+        }
+        for way in [Some(destination), destination.backup.as_deref()].into_iter().flatten() {
             // Names are checked when they are resolved; an address can be refused right here.
-            let host = destination.url.host();
+            let host = way.url.host();
             if let Ok(address) = host.parse()
                 && !self.0.policy.permits(host, address)
             {
                 let detail = "the destination policy does not allow this address";
-                return Err(Error::new(ErrorKind::NotAllowed, destination.label(), detail));
+                return Err(Error::new(ErrorKind::NotAllowed, way.label(), detail));
             }
         }
-        Ok(id)
+        Ok(())
     }
 
     /// Refuses at once what is certain to get no place, without opening its source.

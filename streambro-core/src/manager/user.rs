@@ -134,6 +134,38 @@ impl UserScope {
         self.manager.edit_for(self.caller(), id, version, edits).await
     }
 
+    /// Adds a destination to a stream of this user, as [`StreamManager::add_destination`].
+    ///
+    /// # Errors
+    /// As [`StreamManager::add_destination`].
+    pub fn add_destination(&self, id: &str, destination: Destination) -> Result<usize> {
+        self.manager.add_destination_for(self.caller(), id, destination)
+    }
+
+    /// Takes one away, as [`StreamManager::remove_destination`].
+    ///
+    /// # Errors
+    /// As [`StreamManager::remove_destination`].
+    pub fn remove_destination(&self, id: &str, leg: usize) -> Result<()> {
+        self.manager.remove_destination_for(self.caller(), id, leg)
+    }
+
+    /// Lets one rest, or puts it on the air again, as [`StreamManager::enable_destination`].
+    ///
+    /// # Errors
+    /// As [`StreamManager::enable_destination`].
+    pub fn enable_destination(&self, id: &str, leg: usize, on: bool) -> Result<()> {
+        self.manager.enable_destination_for(self.caller(), id, leg, on)
+    }
+
+    /// Makes the connection of one anew, as [`StreamManager::rotate_destination`].
+    ///
+    /// # Errors
+    /// As [`StreamManager::rotate_destination`].
+    pub fn rotate_destination(&self, id: &str, leg: usize) -> Result<()> {
+        self.manager.rotate_destination_for(self.caller(), id, leg)
+    }
+
     /// Wants a stream to end. Idempotent; does not wait: see [`Stream::ended`].
     ///
     /// # Errors

@@ -8,8 +8,21 @@ use super::tests::{BOUND, ends, narrow, reach, runs, spec};
 use crate::{ErrorKind, Phase, Platform, Reason, Result, StreamManager, StreamSpec, UserScope, Verdict};
 
 /// Every call of a user that names a stream which is there already.
-const CALLS: [&str; 9] =
-    ["replace", "stop", "stream", "status", "logs", "wait_for", "playlist", "as_run", "edit"];
+const CALLS: [&str; 13] = [
+    "replace",
+    "stop",
+    "stream",
+    "status",
+    "logs",
+    "wait_for",
+    "playlist",
+    "as_run",
+    "edit",
+    "add_destination",
+    "remove_destination",
+    "enable_destination",
+    "rotate_destination",
+];
 
 /// Every call of a user that names none.
 const OTHERS: [&str; 10] = [
@@ -52,6 +65,13 @@ async fn call(scope: &UserScope, call: &str, id: &str) -> Result<()> {
         "wait_for" => scope.wait_for(id, Phase::Ended).await,
         "playlist" => scope.playlist(id).map(|_| ()),
         "as_run" => scope.as_run(id).map(|_| ()),
+        "add_destination" => {
+            let destination = crate::Destination::new("rtmp://127.0.0.1/live", "another").unwrap();
+            scope.add_destination(id, destination).map(|_| ())
+        }
+        "remove_destination" => scope.remove_destination(id, 0),
+        "enable_destination" => scope.enable_destination(id, 0, false),
+        "rotate_destination" => scope.rotate_destination(id, 0),
         "edit" => scope.edit(id, None, []).await.map(|_| ()),
         _ => panic!("{call} is not tested"),
     }
@@ -79,6 +99,7 @@ fn every_call_of_a_host_is_a_users_too_or_there_is_a_reason() {
         include_str!("audit.rs"),
         include_str!("clear.rs"),
         include_str!("doctor.rs"),
+        include_str!("legs.rs"),
         include_str!("lists.rs"),
         include_str!("metrics.rs"),
         include_str!("monitor.rs"),

@@ -130,12 +130,12 @@ impl StreamManager {
         };
         let unfinished = Unfinished { manager: self, run: &run, before };
         self.weigh();
-        self.glance(&run.spec)?;
+        self.glance(&spec)?;
         // Whoever wants it to end does not wait for a disk.
         let prepared = tokio::select! {
             biased;
             _ = run.stop_wanted() => None,
-            prepared = self.0.sources.open(&run.spec) => Some(prepared?),
+            prepared = self.0.sources.open(&spec) => Some(prepared?),
         };
         self.launch(&run, prepared)?;
         unfinished.finish();
@@ -159,7 +159,7 @@ impl StreamManager {
     pub(super) async fn replace_for(&self, caller: Caller<'_>, spec: StreamSpec) -> Result<Stream> {
         let id = self.check(&spec)?;
         let known = self.find(caller, id.as_str()).and_then(running)?;
-        if known.is_settled() && known.spec.difference(&spec).is_none() {
+        if known.is_settled() && known.wanted().difference(&spec).is_none() {
             return Ok(Stream(known));
         }
         let mut prepared = self.0.sources.open(&spec).await?;
@@ -333,7 +333,7 @@ impl StreamManager {
         }
         if let Some(entry) = registry.streams.get(id).filter(|entry| entry.run.ended_at().is_none()) {
             let run = Arc::clone(&entry.run);
-            return match run.spec.difference(spec) {
+            return match run.wanted().difference(spec) {
                 _ if run.is_stopping() => Ok(Claim::Unsettled(run)),
                 None if run.is_settled() => Ok(Claim::Running(run)),
                 None => Ok(Claim::Unsettled(run)),

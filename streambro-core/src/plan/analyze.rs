@@ -86,7 +86,7 @@ pub(crate) fn analyze(question: &Question<'_>) -> Analysis {
 /// The same for all destinations of a stream: the way, and every finding once.
 pub(crate) fn survey(spec: &StreamSpec, known: &Known<'_>, ffmpeg: bool) -> (Road, Vec<Finding>) {
     let (wish, repeat) = (&spec.video, spec.source.repeat);
-    let mut platforms: Vec<_> = spec.destinations.iter().map(Platform::of).collect();
+    let mut platforms: Vec<_> = spec.destinations.iter().map(|to| Platform::of(to)).collect();
     platforms.dedup();
     let mut findings: Vec<Finding> = vec![];
     for platform in &platforms {

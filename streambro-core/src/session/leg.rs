@@ -3,7 +3,7 @@
 use std::{
     future::poll_fn,
     hash::{BuildHasher, RandomState},
-    sync::Arc,
+    sync::{Arc, atomic::Ordering::Relaxed},
     task::Poll,
     time::Duration,
 };
@@ -17,7 +17,7 @@ use tracing::{Instrument as _, Span};
 use super::{
     end::LegEnd,
     goodbye::say_goodbye,
-    pump::{Pump, receive},
+    pump::{Manner, Pump, receive},
     road::{LegCounters, Road, SignalKind},
 };
 use crate::{
@@ -36,7 +36,9 @@ pub(crate) struct Leg {
     /// What it shares with the others.
     pub road: Arc<Road>,
     /// Where it goes.
-    pub destination: Destination,
+    pub destination: Arc<Destination>,
+    /// How it is served.
+    pub manner: Manner,
     /// Its figures.
     pub counters: Arc<LegCounters>,
     /// Turns true when it should say goodbye.
@@ -65,7 +67,7 @@ impl Leg {
                 }
                 Err(end) => return end,
             },
-            () = stopped(&mut stop) => return LegEnd::new(Reason::Stopped, ""),
+            reason = stopped(&mut stop, &self.counters) => return LegEnd::new(reason, ""),
         };
         self.road.signals.report(self.counters.leg, SignalKind::Publishing);
         self.publish(link, publisher).await
@@ -147,21 +149,14 @@ impl Leg {
         let road = Arc::clone(&self.road);
         let bound = road.times.goodbye;
         let first_tick = first_tick(&road, self.counters.leg, Instant::now());
-        let mut pump = Pump::new(
-            link,
-            publisher,
-            road,
-            Arc::clone(&self.counters),
-            self.destination.first_timestamp,
-            first_tick,
-        );
+        let mut pump = Pump::new(link, publisher, road, Arc::clone(&self.counters), self.manner, first_tick);
         let end = tokio::select! {
             end = poll_fn(|context| pump.poll(context)) => end,
-            () = stopped(&mut self.stop) => LegEnd::new(Reason::Stopped, ""),
+            reason = stopped(&mut self.stop, &self.counters) => LegEnd::new(reason, ""),
         };
         let early = pump.is_early() && !self.was_live;
         match end.reason {
-            Reason::Stopped | Reason::Finished | Reason::Rotated | Reason::ReconnectRequested
+            Reason::Stopped | Reason::Disabled | Reason::Finished | Reason::Rotated | Reason::ReconnectRequested
             // The server did nothing wrong and has yet to read what was sent.
             | Reason::SourceTruncated | Reason::SourceUnreadable | Reason::SourceInvalid => {
                 say_goodbye(&mut pump, bound).await;
@@ -176,11 +171,15 @@ impl Leg {
     }
 }
 
-/// Waits until somebody wants an end.
-async fn stopped(stop: &mut watch::Receiver<bool>) {
-    // A manager that is gone aborts its streams; there is nothing to wait for then.
-    if stop.wait_for(|stop| *stop).await.is_err() {
-        std::future::pending::<()>().await;
+/// Waits until somebody wants an end: of all legs, or of this one.
+async fn stopped(stop: &mut watch::Receiver<bool>, counters: &LegCounters) -> Reason {
+    let leaves = || counters.leave.load(Relaxed);
+    let all = stop.wait_for(|stop| *stop || leaves()).await.map(|stop| *stop);
+    match all {
+        Ok(true) => Reason::Stopped,
+        Ok(false) => Reason::Disabled,
+        // A manager that is gone aborts its streams; there is nothing to wait for then.
+        Err(_) => std::future::pending().await,
     }
 }
 

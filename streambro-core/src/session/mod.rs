@@ -11,5 +11,6 @@ mod road;
 pub(crate) use end::LegEnd;
 pub(crate) use leg::Leg;
 pub(crate) use playhead::Playhead;
+pub(crate) use pump::Manner;
 pub use remux::{RemuxReport, remux};
 pub(crate) use road::{LegCounters, Road, SignalKind, Signals};

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::{
     source::{Feed, FeedMark},
-    spec::Times,
+    spec::{Resume, Times},
 };
 
 /// A leg that connects this soon after a keyframe was due begins with that one and catches up. The destinations of a
@@ -18,10 +18,12 @@ const JUST_NOW_MS: u64 = 1_000;
 
 /// One stream's place in its media, shared by its legs.
 ///
-/// It moves while at least one leg is connected. With none it stands, so that a film goes on where it stopped.
+/// It moves while at least one leg is connected. With none it stands, so that a film goes on where it stopped, unless it
+/// is to keep to the clock.
 #[derive(Debug)]
 pub(crate) struct Playhead {
     times: Arc<Times>,
+    resume: Resume,
     state: Mutex<State>,
     laps: AtomicU64,
     silent: AtomicU64,
@@ -56,9 +58,10 @@ pub(crate) struct Entry {
 
 impl Playhead {
     /// At the beginning.
-    pub(crate) fn new(times: &Arc<Times>) -> Self {
+    pub(crate) fn new(times: &Arc<Times>, resume: Resume) -> Self {
         Self {
             times: Arc::clone(times),
+            resume,
             state: Mutex::default(),
             laps: AtomicU64::new(0),
             silent: AtomicU64::new(0),
@@ -86,7 +89,7 @@ impl Playhead {
     pub(crate) fn leave(&self, now: Instant) {
         let mut state = self.state();
         state.legs -= 1;
-        if state.legs == 0 {
+        if state.legs == 0 && self.resume != Resume::WallClock {
             state.stood_at = state.ms_at(now, &self.times);
             state.anchor = None;
         }
@@ -100,11 +103,18 @@ impl Playhead {
     /// Takes note of a keyframe that a leg has taken up, if it has, and of what its feed has done.
     pub(crate) fn passed(&self, key: Option<FeedMark>, feed: &Feed) {
         if let Some(key) = key {
+            if self.resume == Resume::Item && !key.begins_item() {
+                return self.count(feed);
+            }
             let mut state = self.state();
             if state.place.as_ref().is_none_or(|place| place.dts() < key.dts()) {
                 state.place = Some(key);
             }
         }
+        self.count(feed);
+    }
+
+    fn count(&self, feed: &Feed) {
         // Those of the leg that is furthest: one that has come back goes over the same ground again.
         let corrections = feed.corrections();
         self.laps.fetch_max(feed.laps_done(), Relaxed);

@@ -21,6 +21,7 @@ use crate::{
     publish::{Link, Outbox, Transfer, TransmitError},
     rtmp::session::{Event, Publisher},
     source::{Batch, Feed, Fill, Reader},
+    spec::{Destination, Lag, Rotation},
     status::Reason,
 };
 
@@ -75,7 +76,7 @@ pub(super) struct Pump {
     skip_to: Option<u64>,
     /// The stream's time that is 0 for this connection.
     base: Option<u64>,
-    first_timestamp: u32,
+    manner: Manner,
     /// Since when bytes are missing that a disk must bring.
     fetching: Option<Instant>,
     /// The socket took less than there was.
@@ -85,6 +86,30 @@ pub(super) struct Pump {
     rotating: bool,
     records: u64,
     health: Health,
+}
+
+/// How a destination is served.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner {
+    /// Where the connection's time stamps begin.
+    first_timestamp: u32,
+    /// How long a connection lasts, in milliseconds.
+    rotate_after_ms: u64,
+    /// Lag beyond this is given up, if it is not the library's own.
+    most_lag: Option<Duration>,
+    /// Something is left out then, rather than the film waiting.
+    skips: bool,
+}
+
+impl From<&Destination> for Manner {
+    fn from(destination: &Destination) -> Self {
+        Self {
+            first_timestamp: destination.first_timestamp,
+            rotate_after_ms: destination.rotation.map_or(u64::MAX, Rotation::every_ms),
+            most_lag: destination.lag.map(Lag::most),
+            skips: destination.lag.is_some_and(Lag::skips),
+        }
+    }
 }
 
 /// What comes from the source.
@@ -127,7 +152,7 @@ impl Pump {
         publisher: Publisher,
         road: Arc<Road>,
         counters: Arc<LegCounters>,
-        first_timestamp: u32,
+        manner: Manner,
         first_tick: Instant,
     ) -> Self {
         let now = Instant::now();
@@ -151,7 +176,7 @@ impl Pump {
             goal: entry.at,
             skip_to: entry.skip_to,
             base: None,
-            first_timestamp,
+            manner,
             fetching: None,
             blocked: false,
             source_ended: false,
@@ -239,13 +264,16 @@ impl Pump {
         }
         if self.source == Supply::Dry {
             self.source = Supply::Flowing;
-            if media.saturating_sub(self.sent_until) > times.media_ms(HOLD_AFTER) {
+            // Who passes over a while does not fill it.
+            if self.skip_to.is_none() && media.saturating_sub(self.sent_until) > times.media_ms(HOLD_AFTER) {
                 self.feed.hold();
             }
         }
         if self.sent_until >= self.goal && !self.rotating {
             let lag = media.saturating_sub(self.sent_until);
-            if lag > times.media_ms(times.give_up_lag) && self.skip_to.is_none() {
+            if lag > times.media_ms(self.manner.most_lag.unwrap_or(times.give_up_lag))
+                && self.skip_to.is_none()
+            {
                 self.give_up(media, now);
                 media = self.road.playhead.media_ms(now);
             }
@@ -262,7 +290,7 @@ impl Pump {
     /// Lag that catching up would take too long for: a lone leg moves the clock, one of several skips content.
     fn give_up(&mut self, media: u64, now: Instant) {
         self.counters.skips.fetch_add(1, Relaxed);
-        if !self.road.playhead.fall_back(self.sent_until, now) {
+        if self.manner.skips || !self.road.playhead.fall_back(self.sent_until, now) {
             self.skip_to = Some(media);
             // What is skipped is not taken.
             self.health.measured.1 += media - self.sent_until;
@@ -460,7 +488,7 @@ impl Pump {
             self.rotating = true;
             return;
         }
-        let timestamp = self.first_timestamp.wrapping_add(elapsed as u32);
+        let timestamp = self.manner.first_timestamp.wrapping_add(elapsed as u32);
         self.outbox.push(packet, timestamp, program, &mut self.publisher);
     }
 
@@ -469,6 +497,8 @@ impl Pump {
         let times = &self.road.times;
         let limit = if joint { times.rotate_at_joint } else { times.rotate_at_key };
         u128::from(elapsed_ms) >= limit.as_millis()
+            || elapsed_ms >= self.manner.rotate_after_ms
+            || self.counters.rotate.load(Relaxed)
             || (self.records >= OLD_TLS_RECORDS && self.link.is_old_tls())
     }
 

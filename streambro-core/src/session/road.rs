@@ -2,7 +2,10 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError, atomic::AtomicU64},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64},
+    },
 };
 
 use tokio::{sync::Notify, time::Instant};
@@ -110,4 +113,8 @@ pub(crate) struct LegCounters {
     pub lateness: LatenessCounter,
     /// Times that lag was given up.
     pub skips: AtomicU64,
+    /// Its connection should say goodbye: the destination is not wanted any more.
+    pub leave: AtomicBool,
+    /// Its connection should be made anew at the next keyframe.
+    pub rotate: AtomicBool,
 }

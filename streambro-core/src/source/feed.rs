@@ -88,6 +88,8 @@ pub(crate) struct FeedMark {
     place: Place,
     timeline: Timeline,
     laps: Laps,
+    /// Whether it is where an item, or a lap, begins.
+    begins: bool,
     /// Which item of a playlist it is in.
     played: Option<Arc<Played>>,
     /// The decode time of what comes next, in milliseconds.
@@ -105,6 +107,11 @@ impl FeedMark {
     /// The decode time of what comes next, in milliseconds on the stream's clock.
     pub(crate) fn dts(&self) -> u64 {
         self.dts
+    }
+
+    /// Whether it is where an item, or a lap, begins.
+    pub(crate) fn begins_item(&self) -> bool {
+        self.begins
     }
 }
 
@@ -271,7 +278,10 @@ impl Feed {
             }
             let place = Place::Film(cursor.mark());
             let played = self.list.as_ref().map(|list| Arc::clone(&list.played));
-            *key = Some(FeedMark { place, timeline: self.timeline, laps: self.laps, played, dts: due });
+            let part = played.as_ref().map_or(&film.opened.index, |played| &played.clip.part.index);
+            let begins = sample.dts <= part.leading_dts();
+            *key =
+                Some(FeedMark { place, timeline: self.timeline, laps: self.laps, begins, played, dts: due });
         }
         if let Some(list) = &mut self.list {
             list.shows(&sample);

@@ -1,8 +1,10 @@
 //! Where a stream goes.
 
+use std::{sync::Arc, time::Duration};
+
 use serde::{Deserialize, Serialize};
 
-use super::url::IngestUrl;
+use super::{Lag, Rotation, url::IngestUrl};
 use crate::{
     error::{Error, ErrorKind, Result},
     secret::Secret,
@@ -18,6 +20,10 @@ pub struct Destination {
     pub(crate) url: IngestUrl,
     pub(crate) key: Secret,
     pub(crate) trust: Trust,
+    /// The same server's other way in.
+    pub(crate) backup: Option<Arc<Self>>,
+    pub(crate) rotation: Option<Rotation>,
+    pub(crate) lag: Option<Lag>,
     /// Where the connection's time stamps begin, in milliseconds. Always 0 but in tests.
     pub(crate) first_timestamp: u32,
 }
@@ -56,14 +62,75 @@ impl Destination {
                 "this build has no RTMPS; enable the feature `tls`",
             ));
         }
-        Ok(Self { url, key, trust: Trust::System, first_timestamp: 0 })
+        Ok(Self {
+            url,
+            key,
+            trust: Trust::System,
+            backup: None,
+            rotation: None,
+            lag: None,
+            first_timestamp: 0,
+        })
     }
 
     /// Chooses which certificates an RTMPS server may show. Default: [`Trust::System`].
     #[must_use]
     pub fn trust(mut self, trust: Trust) -> Self {
+        if let Some(backup) = self.backup.take() {
+            self.backup = Some(Arc::new(Self { trust: trust.clone(), ..(*backup).clone() }));
+        }
         self.trust = trust;
         self
+    }
+
+    /// Names another way in for the same key, such as YouTube's `rtmps://b.rtmps.youtube.com/live2?backup=1`.
+    ///
+    /// Each attempt after a failure goes the other way. To send to both at once, add two destinations instead.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn backup(mut self, url: &str) -> Result<Self> {
+        let backup = Self::new(url, self.key.clone())?;
+        if backup.url == self.url {
+            let detail = "the backup is the same URL: name another one, or leave it out";
+            return Err(Error::new(ErrorKind::InvalidSpec, "backup", detail));
+        }
+        self.backup = Some(Arc::new(backup.trust(self.trust.clone())));
+        Ok(self)
+    }
+
+    /// Makes its connection anew before a limit of the platform. Default: only before those of the protocol.
+    #[must_use]
+    pub fn rotation(mut self, rotation: Rotation) -> Self {
+        self.rotation = Some(rotation);
+        self
+    }
+
+    /// Chooses what happens when it lags. Default: [`Lag::wait`] with 10 s.
+    #[must_use]
+    pub fn lag(mut self, lag: Lag) -> Self {
+        self.lag = Some(lag);
+        self
+    }
+
+    /// Which way the next attempt goes, after so many failures.
+    pub(crate) fn way(self: &Arc<Self>, failures: u32) -> &Arc<Self> {
+        match &self.backup {
+            Some(backup) if failures % 2 == 1 => backup,
+            _ => self,
+        }
+    }
+
+    /// How long it stays away when its connection is made anew.
+    pub(crate) fn rotation_pause(&self) -> Duration {
+        self.rotation.map_or(Duration::ZERO, Rotation::pause_for)
+    }
+
+    /// # Errors
+    /// `InvalidSpec`.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.rotation.map_or(Ok(()), Rotation::check)?;
+        self.lag.map_or(Ok(()), Lag::check)
     }
 
     /// Starts the connection's time stamps at `ms`, to cross a boundary without waiting for weeks.
@@ -106,18 +173,35 @@ struct Wire {
     key: Secret,
     #[serde(default)]
     trust: Trust,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    backup: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    rotation: Option<Rotation>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lag: Option<Lag>,
 }
 
 impl TryFrom<Wire> for Destination {
     type Error = Error;
 
     fn try_from(wire: Wire) -> Result<Self> {
-        Ok(Self::new(&wire.url, wire.key)?.trust(wire.trust))
+        let mut destination = Self::new(&wire.url, wire.key)?.trust(wire.trust);
+        if let Some(backup) = &wire.backup {
+            destination = destination.backup(backup)?;
+        }
+        Ok(Self { rotation: wire.rotation, lag: wire.lag, ..destination })
     }
 }
 
 impl From<Destination> for Wire {
     fn from(destination: Destination) -> Self {
-        Self { url: destination.url.tc_url(), key: destination.key, trust: destination.trust }
+        Self {
+            url: destination.url.tc_url(),
+            key: destination.key,
+            trust: destination.trust,
+            backup: destination.backup.map(|backup| backup.url.tc_url()),
+            rotation: destination.rotation,
+            lag: destination.lag,
+        }
     }
 }

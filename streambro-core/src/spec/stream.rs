@@ -15,7 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 const VERSION: u32 = 1;
 
 /// Destinations beyond this are surely a mistake.
-const MAX_DESTINATIONS: usize = 32;
+pub(crate) const MAX_DESTINATIONS: usize = 32;
 
 // A line of a log has a byte for a destination's number.
 const _: () = assert!(MAX_DESTINATIONS <= u8::MAX as usize);
@@ -31,13 +31,16 @@ pub struct StreamSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) user: Option<String>,
     pub(crate) source: Source,
-    pub(crate) destinations: Vec<Destination>,
+    /// Shared with who goes there.
+    pub(crate) destinations: Vec<Arc<Destination>>,
     #[serde(default)]
     pub(crate) video: Video,
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) priority: i32,
     #[serde(default)]
     pub(crate) retry: Retry,
+    #[serde(default, skip_serializing_if = "Resume::is_default")]
+    pub(crate) resume: Resume,
 }
 
 impl StreamSpec {
@@ -54,6 +57,7 @@ impl StreamSpec {
             video: Video::Copy,
             priority: 0,
             retry: Retry::forever(),
+            resume: Resume::default(),
         }
     }
 
@@ -67,7 +71,7 @@ impl StreamSpec {
     /// Adds a destination, of which there may be 32. Each has its own connection, phase and retries.
     #[must_use]
     pub fn destination(mut self, destination: Destination) -> Self {
-        self.destinations.push(destination);
+        self.destinations.push(Arc::new(destination));
         self
     }
 
@@ -94,6 +98,13 @@ impl StreamSpec {
         self
     }
 
+    /// Chooses where the film goes on when no destination was on the air for a while. Default: [`Resume::Position`].
+    #[must_use]
+    pub fn resume(mut self, resume: Resume) -> Self {
+        self.resume = resume;
+        self
+    }
+
     /// Checks what can be checked without looking at the world.
     pub(crate) fn check(&self) -> Result<StreamId> {
         let invalid = |subject: &str, detail: &str| Error::new(ErrorKind::InvalidSpec, subject, detail);
@@ -114,9 +125,15 @@ impl StreamSpec {
                 return Err(invalid("destinations", "two destinations have the same URL and key"));
             }
         }
+        self.destinations.iter().try_for_each(|destination| destination.check())?;
         self.source.check()?;
         self.retry.check()?;
         Ok(id)
+    }
+
+    /// The same with these destinations.
+    pub(crate) fn going_to(&self, destinations: Vec<Arc<Destination>>) -> Self {
+        Self { destinations, ..self.clone() }
     }
 
     /// The first field in which two specs differ.
@@ -128,6 +145,7 @@ impl StreamSpec {
             ("video", self.video == other.video),
             ("priority", self.priority == other.priority),
             ("retry", self.retry == other.retry),
+            ("resume", self.resume == other.resume),
         ];
         fields.into_iter().find(|(_, same)| !same).map(|(field, _)| field)
     }
@@ -292,6 +310,26 @@ impl Repeat {
             Self::Times(laps) => Some(laps),
             Self::Forever => None,
         }
+    }
+}
+
+/// Where the film goes on when no destination was on the air for a while.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Resume {
+    /// Where it was: nothing of it is lost.
+    #[default]
+    Position,
+    /// Where it would be by now: it keeps to the clock.
+    WallClock,
+    /// At the beginning of the item that was on the air.
+    Item,
+}
+
+impl Resume {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
     }
 }
 

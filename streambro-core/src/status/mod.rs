@@ -85,11 +85,18 @@ pub enum LegPhase {
     Lagging,
     /// It waits for the next attempt.
     Waiting,
+    /// It rests until it is enabled again.
+    Disabled,
     /// It is over.
     Ended,
 }
 
 impl LegPhase {
+    /// Whether nothing of it is under way.
+    pub(crate) fn is_at_rest(self) -> bool {
+        matches!(self, Self::Waiting | Self::Disabled | Self::Ended)
+    }
+
     /// Returns the name that JSON, C, Python and the documentation use.
     pub fn name(self) -> &'static str {
         match self {
@@ -98,6 +105,7 @@ impl LegPhase {
             Self::Live => "live",
             Self::Lagging => "lagging",
             Self::Waiting => "waiting",
+            Self::Disabled => "disabled",
             Self::Ended => "ended",
         }
     }
@@ -143,6 +151,9 @@ pub struct StreamStatus {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct LegStatus {
+    /// Its number: its place in the spec, from 0, and what `add_destination` returned. That of one that was removed may be
+    /// given again.
+    pub leg: usize,
     /// What may be shown of the URL.
     pub destination: String,
     /// Where it is.
@@ -194,7 +205,7 @@ mod tests {
         for phase in phases {
             assert_eq!(serde_json::to_value(phase).unwrap(), phase.name());
         }
-        for phase in [L::Connecting, L::Publishing, L::Live, L::Lagging, L::Waiting, L::Ended] {
+        for phase in [L::Connecting, L::Publishing, L::Live, L::Lagging, L::Waiting, L::Disabled, L::Ended] {
             assert_eq!(serde_json::to_value(phase).unwrap(), phase.name());
         }
     }

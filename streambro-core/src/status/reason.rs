@@ -60,6 +60,8 @@ reasons! {
     ShutDown = "shut_down",
         "Nothing if you shut it down. If not, the last handle of the manager or its runtime was dropped: keep both for as \
          long as streams shall run.";
+    /// The destination was disabled, or removed, while the stream goes on.
+    Disabled = "disabled", "Nothing: it is what was asked for. To have it on the air again, enable or add it.";
     /// The host's name could not be resolved.
     Unresolved = "unresolved",
         "Check the host in the URL, then this machine's DNS. Tried again with growing delays.";

@@ -42,6 +42,11 @@ impl Backoff {
         full.mul_f64(0.5 + 0.5 * self.dice.share())
     }
 
+    /// Failures that are not forgiven.
+    pub(super) fn failures(&self) -> u32 {
+        self.failures
+    }
+
     /// Forgets failures for a connection that was live for so long: all of them after `backoff_reset`, its share of
     /// them before. A line that drops twice an hour for ever is no reason to stay away for a minute each time.
     pub(super) fn forgive(&mut self, lived: Duration, times: &Times) {

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     session::{LegEnd, SignalKind},
     source::PassEnd,
-    spec::{Retry, Times},
+    spec::{MAX_DESTINATIONS, Retry, Times},
     status::{LegPhase, Phase, Reason},
 };
 
@@ -36,6 +36,8 @@ pub(super) enum Input {
     Source(Option<(Reason, String)>),
     /// Somebody wants its connections made anew.
     Renew,
+    /// What is wanted of its destinations, by their numbers.
+    Outlets(Vec<Outlook>),
     /// Somebody wants it to end.
     Stop(Reason),
 }
@@ -61,6 +63,8 @@ pub(super) enum Effect {
     HangUp,
     /// Let the connections that there are say goodbye, and end with `OverLimit`.
     Renew,
+    /// Let those legs say goodbye that are not wanted any more.
+    Dismiss,
     /// Tell that a leg has changed.
     Leg(usize),
     /// Tell that the stream has changed from this phase.
@@ -69,10 +73,24 @@ pub(super) enum Effect {
     Finish,
 }
 
+/// What is wanted of a destination.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Outlook {
+    /// Which of those that had its number.
+    pub(super) serial: u32,
+    /// Whether it shall be on the air.
+    pub(super) on: bool,
+    /// How long it stays away when its connection is made anew.
+    pub(super) pause: Duration,
+}
+
 /// The state of one stream.
 #[derive(Debug)]
 pub(super) struct Fsm {
     times: Arc<Times>,
+    retry: Retry,
+    /// What the next leg's retries follow from.
+    seed: u64,
     phase: Phase,
     reason: Option<Reason>,
     detail: String,
@@ -95,6 +113,7 @@ pub(super) struct Leg {
     pub(super) reconnects: u64,
     /// Whether it has been live, in this connection or an earlier one.
     pub(super) ever_live: bool,
+    outlook: Outlook,
     /// Whether its picture stands still, because the source has none.
     holding: bool,
     live_since: Option<Duration>,
@@ -107,25 +126,15 @@ pub(super) struct Leg {
 impl Fsm {
     /// A stream with so many legs, not begun. `seed` spreads its retries.
     pub(super) fn new(legs: usize, seed: u64, times: Arc<Times>, retry: Retry) -> Self {
-        let leg = |n| Leg {
-            phase: LegPhase::Waiting,
-            reason: None,
-            detail: String::new(),
-            attempts: 0,
-            reconnects: 0,
-            ever_live: false,
-            holding: false,
-            live_since: None,
-            lost_at: None,
-            backoff: Backoff::new(seed.wrapping_add(n)),
-            budget: Budget::new(retry),
-        };
+        let legs = (0..legs as u64).map(|n| Leg::new(seed.wrapping_add(n), retry)).collect();
         Self {
             times,
+            retry,
+            seed: seed.wrapping_add(MAX_DESTINATIONS as u64),
             phase: Phase::Preparing,
             reason: None,
             detail: String::new(),
-            legs: (0..legs as u64).map(leg).collect(),
+            legs,
             passes: None,
             trouble: None,
             stopping: None,
@@ -186,10 +195,56 @@ impl Fsm {
             Input::Ended(leg, end) => self.ended(leg, end, at, &mut effects),
             Input::Renew if self.stopping.is_none() => effects.push(Effect::Renew),
             Input::Renew => {}
+            Input::Outlets(outlooks) => self.turn(&outlooks, &mut effects),
             Input::Stop(reason) => self.stop(reason, String::new(), &mut effects),
         }
         self.derive(&mut effects);
         effects
+    }
+
+    /// Turns legs on and off, as is wanted of them now.
+    fn turn(&mut self, outlooks: &[Outlook], effects: &mut Vec<Effect>) {
+        if self.stopping.is_some() {
+            return;
+        }
+        let begun = self.phase != Phase::Preparing;
+        let on_call = begun && self.passes.as_deref().is_none_or(Passes::has_flowed);
+        for (leg, outlook) in outlooks.iter().enumerate() {
+            let known = self.legs.get(leg).is_some_and(|leg| leg.outlook.serial == outlook.serial);
+            if !known {
+                self.seed = self.seed.wrapping_add(1);
+                let fresh = Leg::new(self.seed, self.retry);
+                match self.legs.get_mut(leg) {
+                    Some(old) => *old = fresh,
+                    None => self.legs.push(fresh),
+                }
+            }
+            let was_on = self.legs[leg].outlook.on;
+            self.legs[leg].outlook = *outlook;
+            match self.legs[leg].phase {
+                LegPhase::Disabled if outlook.on => {
+                    let state = &mut self.legs[leg];
+                    state.budget.reset();
+                    (state.reason, state.detail) = (None, String::new());
+                    self.dial(leg, effects);
+                }
+                // One that is new.
+                LegPhase::Waiting if outlook.on && !known && on_call => self.dial(leg, effects),
+                LegPhase::Waiting | LegPhase::Ended if was_on && !outlook.on => self.disable(leg, effects),
+                LegPhase::Connecting | LegPhase::Publishing | LegPhase::Live | LegPhase::Lagging
+                    if was_on && !outlook.on =>
+                {
+                    effects.push(Effect::Dismiss);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn disable(&mut self, leg: usize, effects: &mut Vec<Effect>) {
+        let state = &mut self.legs[leg];
+        (state.reason, state.detail) = (Some(Reason::Disabled), String::new());
+        self.step(leg, LegPhase::Disabled, effects);
     }
 
     /// Moves a leg and tells of it.
@@ -200,7 +255,9 @@ impl Fsm {
     }
 
     fn dial(&mut self, leg: usize, effects: &mut Vec<Effect>) {
-        if self.stopping.is_none() && self.legs[leg].phase == LegPhase::Waiting {
+        let state = &self.legs[leg];
+        let ready = matches!(state.phase, LegPhase::Waiting | LegPhase::Disabled);
+        if self.stopping.is_none() && ready && state.outlook.on {
             self.legs[leg].attempts += 1;
             effects.push(Effect::Dial(leg));
             self.step(leg, LegPhase::Connecting, effects);
@@ -267,7 +324,7 @@ impl Fsm {
 
     fn ended(&mut self, leg: usize, end: LegEnd, at: Duration, effects: &mut Vec<Effect>) {
         let state = &mut self.legs[leg];
-        if matches!(state.phase, LegPhase::Waiting | LegPhase::Ended) {
+        if matches!(state.phase, LegPhase::Waiting | LegPhase::Disabled | LegPhase::Ended) {
             return;
         }
         state.holding = false;
@@ -286,13 +343,20 @@ impl Fsm {
             self.step(leg, LegPhase::Ended, effects);
             return;
         }
+        if !self.legs[leg].outlook.on && !matches!(fate(end.reason), Fate::StreamOver) {
+            return self.disable(leg, effects);
+        }
+        let state = &self.legs[leg];
         match fate(end.reason) {
             Fate::Over => self.over(leg, end, effects),
             Fate::StreamOver => {
                 self.step(leg, LegPhase::Ended, effects);
                 self.stop(end.reason, end.detail, effects);
             }
-            Fate::Again(Pace::AtOnce) if lived.is_some() => self.wait(leg, Duration::ZERO, effects),
+            Fate::Again(Pace::AtOnce) if lived.is_some() => {
+                let pause = if end.reason == Reason::Rotated { state.outlook.pause } else { Duration::ZERO };
+                self.wait(leg, pause, effects);
+            }
             Fate::Again(pace) => self.again(leg, pace, end, at, effects),
         }
     }
@@ -349,7 +413,7 @@ impl Fsm {
             passes.stop();
         }
         for leg in 0..self.legs.len() {
-            if self.legs[leg].phase == LegPhase::Waiting {
+            if matches!(self.legs[leg].phase, LegPhase::Waiting | LegPhase::Disabled) {
                 self.step(leg, LegPhase::Ended, effects);
             }
         }
@@ -358,8 +422,12 @@ impl Fsm {
     /// The stream's phase follows from its legs and from what is wanted.
     fn derive(&mut self, effects: &mut Vec<Effect>) {
         let count = |phase| self.legs.iter().filter(|leg| leg.phase == phase).count();
-        let (live, lagging, ended) =
-            (count(LegPhase::Live), count(LegPhase::Lagging), count(LegPhase::Ended));
+        let (live, lagging, ended, off) = (
+            count(LegPhase::Live),
+            count(LegPhase::Lagging),
+            count(LegPhase::Ended),
+            count(LegPhase::Disabled),
+        );
         let given_up = self.legs.iter().any(Leg::is_given_up);
         let failing = self.legs.iter().find(|leg| leg.is_failing());
         let why = failing.map(|leg| (leg.reason, leg.detail.clone())).unwrap_or_default();
@@ -375,11 +443,15 @@ impl Fsm {
             };
             let (reason, detail) = trouble.unwrap_or_else(slow);
             (Phase::Holding, (Some(reason), detail))
-        } else if live > 0 && live + ended == self.legs.len() && !given_up {
+        } else if live > 0 && live + ended + off == self.legs.len() && !given_up {
             (Phase::Live, (None, String::new()))
         } else if live + lagging > 0 {
             let behind = (Some(Reason::Behind), String::new());
             (Phase::Degraded, if lagging > 0 { behind } else { why })
+        } else if off > 0 && off + ended == self.legs.len() {
+            let resting = (Some(Reason::Disabled), "every destination is disabled".to_owned());
+            let was_on_air = self.phase.is_on_air() || self.phase == Phase::Reconnecting;
+            (if was_on_air { Phase::Reconnecting } else { Phase::Starting }, resting)
         } else if self.legs.iter().any(|leg| leg.ever_live) {
             (Phase::Reconnecting, why)
         } else {
@@ -399,6 +471,28 @@ impl Fsm {
 }
 
 impl Leg {
+    fn new(seed: u64, retry: Retry) -> Self {
+        Self {
+            phase: LegPhase::Waiting,
+            reason: None,
+            detail: String::new(),
+            attempts: 0,
+            reconnects: 0,
+            ever_live: false,
+            outlook: Outlook { on: true, ..Outlook::default() },
+            holding: false,
+            live_since: None,
+            lost_at: None,
+            backoff: Backoff::new(seed),
+            budget: Budget::new(retry),
+        }
+    }
+
+    /// Failures that weigh on it: an odd number goes the other way, where there is one.
+    pub(super) fn failures(&self) -> u32 {
+        self.backoff.failures()
+    }
+
     /// Whether it ran out of retries.
     fn is_given_up(&self) -> bool {
         self.phase == LegPhase::Ended && self.reason == Some(Reason::RetriesExhausted)
@@ -407,7 +501,7 @@ impl Leg {
     /// Whether its last end is why the stream is not what it should be.
     fn is_failing(&self) -> bool {
         match self.phase {
-            LegPhase::Live | LegPhase::Lagging => false,
+            LegPhase::Live | LegPhase::Lagging | LegPhase::Disabled => false,
             LegPhase::Ended => self.is_given_up(),
             _ => self.reason.is_some(),
         }
@@ -436,7 +530,9 @@ fn fate(reason: Reason) -> Fate {
     match reason {
         Reason::Finished | Reason::Stopped | Reason::ShutDown => Fate::Over,
         Reason::SourceTruncated | Reason::SourceInvalid => Fate::StreamOver,
-        Reason::Rotated | Reason::ReconnectRequested | Reason::OverLimit => Fate::Again(Pace::AtOnce),
+        Reason::Rotated | Reason::ReconnectRequested | Reason::OverLimit | Reason::Disabled => {
+            Fate::Again(Pace::AtOnce)
+        }
         Reason::BadKey
         | Reason::AuthRequired
         | Reason::BadApp

@@ -9,5 +9,5 @@ mod table;
 mod turn;
 
 pub(crate) use passes::{Next, Passes};
-pub(crate) use run::{Run, Services};
+pub(crate) use run::{OutletRefusal, Run, Services};
 pub(crate) use turn::run;

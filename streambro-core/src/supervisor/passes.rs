@@ -133,6 +133,11 @@ impl Passes {
         self.state == State::Waiting
     }
 
+    /// Whether there has been media.
+    pub(super) fn has_flowed(&self) -> bool {
+        self.ready
+    }
+
     /// There is media. Returns whether it is the first ever.
     pub(super) fn flows(&mut self) -> bool {
         self.trouble = None;

@@ -1,6 +1,7 @@
 //! One run of a stream: what is wanted of it, what is known of it, and the task that reconciles the two.
 
 mod notes;
+mod outlets;
 mod programme;
 mod studio;
 mod task;
@@ -14,8 +15,13 @@ use tokio::{
 use tokio_util::task::TaskTracker;
 use tracing::Span;
 
+pub(crate) use self::outlets::OutletRefusal;
 pub(super) use self::task::{LastWord, supervise};
-use self::{notes::trace, studio::Making};
+use self::{
+    notes::trace,
+    outlets::{Orders, Outlet},
+    studio::Making,
+};
 use super::fsm::Fsm;
 use crate::{
     clock,
@@ -24,7 +30,7 @@ use crate::{
     limits::Permit,
     monitor::Gauge,
     publish::{Dialer, Gate},
-    session::{LegCounters, Playhead},
+    session::Playhead,
     source::{Child, Disks, Opener, Roll},
     spec::{StreamId, StreamSpec, Times},
     status::{LegPhase, LegStatus, Phase, Reason, StreamStatus},
@@ -64,11 +70,12 @@ pub(crate) struct Run {
     pub playhead: Arc<Playhead>,
     /// What it uses.
     pub gauge: Gauge,
-    renew: Notify,
+    orders: Mutex<Orders>,
+    /// There is another order.
+    ordered: Notify,
     stop: watch::Sender<Option<Reason>>,
     phase: watch::Sender<Phase>,
     shown: Mutex<Shown>,
-    counters: Vec<Arc<LegCounters>>,
     started_unix_ms: u64,
     permit: Mutex<Option<Permit>>,
     log: Mutex<Log>,
@@ -109,20 +116,19 @@ impl Default for ShownLeg {
 impl Run {
     /// A run that has its id and nothing else yet.
     pub(crate) fn new(id: StreamId, spec: StreamSpec, books: &Arc<Books>, times: &Arc<Times>) -> Arc<Self> {
-        let legs = spec.destinations.len();
-        let counters = (0..legs).map(|leg| Arc::new(LegCounters { leg, ..LegCounters::default() }));
-        let shown = Shown { legs: (0..legs).map(|_| ShownLeg::default()).collect(), ..Shown::default() };
+        let legs = spec.destinations.iter().map(|_| ShownLeg::default()).collect();
+        let shown = Shown { legs, ..Shown::default() };
         Arc::new(Self {
-            counters: counters.collect(),
+            orders: Mutex::new(Orders::new(&spec)),
+            ordered: Notify::new(),
             log: Mutex::new(Log::new(books.keep.lines)),
             books: Arc::clone(books),
             // Without a parent: the host's span of the moment would be held open for weeks.
             span: tracing::info_span!(parent: None, "stream", %id),
+            playhead: Arc::new(Playhead::new(times, spec.resume)),
             spec,
             id,
-            playhead: Arc::new(Playhead::new(times)),
             gauge: Gauge::default(),
-            renew: Notify::new(),
             stop: watch::Sender::new(None),
             phase: watch::Sender::new(Phase::Preparing),
             shown: Mutex::new(shown),
@@ -142,14 +148,9 @@ impl Run {
         })
     }
 
-    /// Wants its connections made anew, from the same place in the media.
-    pub(crate) fn renew(&self) {
-        self.renew.notify_one();
-    }
-
     /// Bytes handed to all sockets so far.
     pub(crate) fn bytes(&self) -> u64 {
-        self.counters.iter().map(|counters| counters.bytes.load(Relaxed)).sum()
+        self.orders().outlets().iter().map(|outlet| outlet.counters.bytes.load(Relaxed)).sum()
     }
 
     /// Its ffmpeg, while one runs.
@@ -304,9 +305,15 @@ impl Run {
     /// What is known of it now.
     pub(crate) fn status(&self) -> StreamStatus {
         let shown = self.shown();
-        let legs = self.spec.destinations.iter().zip(&self.counters).zip(&shown.legs);
+        let orders = self.orders();
+        let nothing = ShownLeg::default();
+        let legs = orders.outlets().iter().enumerate();
+        let legs = legs.map(|(leg, outlet)| (leg, outlet, shown.legs.get(leg).unwrap_or(&nothing)));
+        // One that was removed shows as long as it says goodbye.
+        let legs = legs.filter(|(_, outlet, known)| outlet.is_there() || !known.phase.is_at_rest());
         let legs: Vec<_> = legs
-            .map(|((destination, counters), known)| LegStatus {
+            .map(|(leg, Outlet { destination, counters, .. }, known)| LegStatus {
+                leg,
                 destination: destination.label(),
                 phase: known.phase,
                 reason: known.reason,
@@ -353,6 +360,7 @@ impl Run {
         }
         shown.reason = fsm.reason();
         shown.detail = fsm.detail().to_owned();
+        shown.legs.resize_with(fsm.legs().len(), ShownLeg::default);
         for (shown, leg) in shown.legs.iter_mut().zip(fsm.legs()) {
             *shown = ShownLeg {
                 phase: leg.phase,

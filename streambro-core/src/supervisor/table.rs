@@ -59,6 +59,15 @@ pub(super) const LEG: &[(LegPhase, LegPhase)] = &[
     (LegPhase::Lagging, LegPhase::Live),
     (LegPhase::Lagging, LegPhase::Waiting),
     (LegPhase::Lagging, LegPhase::Ended),
+    // Not wanted any more while the stream goes on, and wanted again.
+    (LegPhase::Waiting, LegPhase::Disabled),
+    (LegPhase::Connecting, LegPhase::Disabled),
+    (LegPhase::Publishing, LegPhase::Disabled),
+    (LegPhase::Live, LegPhase::Disabled),
+    (LegPhase::Lagging, LegPhase::Disabled),
+    (LegPhase::Ended, LegPhase::Disabled),
+    (LegPhase::Disabled, LegPhase::Connecting),
+    (LegPhase::Disabled, LegPhase::Ended),
 ];
 
 /// Whether a stream may go from one phase to the other.

@@ -216,8 +216,14 @@ impl Feed {
                 if let Item::Film(_, cursor) = &self.item {
                     // The tape is gone as soon as everybody is here: nobody may be led back to it.
                     let place = Place::Film(cursor.mark());
-                    batch.key =
-                        Some(FeedMark { place, timeline: self.timeline, laps: self.laps, played: None, dts });
+                    batch.key = Some(FeedMark {
+                        place,
+                        timeline: self.timeline,
+                        laps: self.laps,
+                        begins: true,
+                        played: None,
+                        dts,
+                    });
                 }
                 Some(Fill::Changed { anew })
             }
@@ -257,8 +263,14 @@ impl Feed {
                 first_pts: live.first_pts,
                 ticks,
             });
-            batch.key =
-                Some(FeedMark { place, timeline: self.timeline, laps: self.laps, played: None, dts: due });
+            batch.key = Some(FeedMark {
+                place,
+                timeline: self.timeline,
+                laps: self.laps,
+                begins: ticks == 0,
+                played: None,
+                dts: due,
+            });
             live.picture = Some(*sample).filter(|sample| sample.track == Track::Video);
             live.key = live.at;
         }

@@ -322,6 +322,7 @@ fn any_input(legs: usize) -> impl Strategy<Value = Input> {
         8 => kinds.prop_map(|(leg, kind)| Input::Signal(leg, kind)),
         4 => ends.prop_map(|(leg, reason)| Input::Ended(leg, end(reason))),
         4 => leg.prop_map(Input::Due),
+        2 => proptest::collection::vec(any::<bool>(), legs).prop_map(|on| outlooks(&on)),
         1 => Just(Input::Stop(Reason::Stopped)),
     ]
 }
@@ -396,6 +397,10 @@ proptest! {
             at += Duration::from_secs(seconds);
             match input {
                 Input::Signal(leg, _) | Input::Ended(leg, _) | Input::Due(leg) if leg >= legs => {}
+                Input::Outlets(mut outlooks) => {
+                    outlooks.truncate(legs);
+                    watched.handle(Input::Outlets(outlooks), at);
+                }
                 input => watched.handle(input, at),
             }
         }
@@ -412,9 +417,11 @@ fn every_move_of_the_table_can_be_reached() {
             watched.handle(Input::Begin, Duration::ZERO);
             watched
         };
-        let mut inputs = vec![Input::Stop(Reason::Stopped)];
+        let mut inputs = vec![Input::Stop(Reason::Stopped), outlooks(&vec![true; legs])];
         for leg in 0..legs {
             inputs.push(Input::Due(leg));
+            let wanted: Vec<_> = (0..legs).map(|other| other != leg).collect();
+            inputs.push(outlooks(&wanted));
             inputs.extend(SIGNALS.map(|kind| Input::Signal(leg, kind)));
             inputs.extend([Reason::PeerClosed, Reason::Finished].map(|why| Input::Ended(leg, end(why))));
         }
@@ -429,8 +436,11 @@ fn every_move_of_the_table_can_be_reached() {
                 moves.append(&mut watched.moves);
                 leg_moves.append(&mut watched.leg_moves);
                 let fsm = &watched.fsm;
-                let state: Vec<_> =
-                    fsm.legs().iter().map(|leg| (leg.phase, leg.ever_live, leg.holding)).collect();
+                let state: Vec<_> = fsm
+                    .legs()
+                    .iter()
+                    .map(|leg| (leg.phase, leg.ever_live, leg.holding, leg.outlook.on))
+                    .collect();
                 if seen.insert((fsm.phase(), state)) {
                     paths.push(path);
                 }
@@ -448,4 +458,71 @@ fn every_move_of_the_table_can_be_reached() {
     for way in table::LEG {
         assert!(leg_moves.contains(way), "nothing leads {way:?}");
     }
+}
+
+fn live(legs: usize) -> Fsm {
+    let mut fsm = begun(legs);
+    (0..legs).for_each(|leg| go_live(&mut fsm, leg));
+    fsm
+}
+
+/// What is wanted of as many destinations.
+fn outlooks(on: &[bool]) -> Input {
+    Input::Outlets(on.iter().map(|on| Outlook { on: *on, ..Outlook::default() }).collect())
+}
+
+#[test]
+fn a_destination_that_is_added_is_called_at_once_and_one_that_rests_stays_silent() {
+    let mut fsm = live(1);
+    let effects = fsm.handle(outlooks(&[true, true]), SECOND);
+    assert!(effects.contains(&Effect::Dial(1)) && !effects.contains(&Effect::Dial(0)), "{effects:?}");
+    assert_eq!(fsm.phase(), Phase::Degraded);
+    fsm.handle(Input::Signal(1, SignalKind::Publishing), SECOND);
+    fsm.handle(Input::Signal(1, SignalKind::Live), SECOND);
+    assert_eq!(fsm.phase(), Phase::Live);
+    // It says goodbye, and is not called again; the other one is enough.
+    assert!(fsm.handle(outlooks(&[true, false]), SECOND).contains(&Effect::Dismiss));
+    fsm.handle(Input::Ended(1, end(Reason::Disabled)), SECOND);
+    assert_eq!((fsm.legs()[1].phase, fsm.phase()), (LegPhase::Disabled, Phase::Live));
+    let effects = fsm.handle(outlooks(&[true, true]), SECOND);
+    assert!(effects.contains(&Effect::Dial(1)), "{effects:?}");
+}
+
+#[test]
+fn a_stream_all_of_whose_destinations_rest_waits_and_can_be_stopped() {
+    let mut fsm = live(2);
+    fsm.handle(outlooks(&[false, false]), SECOND);
+    fsm.handle(Input::Ended(0, end(Reason::Disabled)), SECOND);
+    fsm.handle(Input::Ended(1, end(Reason::PeerClosed)), SECOND);
+    assert_eq!((fsm.phase(), fsm.reason()), (Phase::Reconnecting, Some(Reason::Disabled)));
+    fsm.handle(outlooks(&[false, true]), SECOND);
+    assert_eq!(fsm.legs()[1].phase, LegPhase::Connecting);
+    fsm.handle(outlooks(&[false, false]), SECOND);
+    fsm.handle(Input::Ended(1, end(Reason::Disabled)), SECOND);
+    fsm.handle(Input::Stop(Reason::Stopped), SECOND);
+    assert_eq!(fsm.phase(), Phase::Ended);
+}
+
+#[test]
+fn a_number_that_is_given_again_begins_afresh() {
+    let mut fsm = live(2);
+    fsm.handle(outlooks(&[true, false]), SECOND);
+    fsm.handle(Input::Ended(1, end(Reason::Disabled)), SECOND);
+    let again = vec![
+        Outlook { on: true, ..Outlook::default() },
+        Outlook { on: true, serial: 1, ..Outlook::default() },
+    ];
+    let effects = fsm.handle(Input::Outlets(again), SECOND);
+    assert!(effects.contains(&Effect::Dial(1)));
+    let leg = &fsm.legs()[1];
+    assert_eq!((leg.attempts, leg.ever_live, leg.phase), (1, false, LegPhase::Connecting));
+}
+
+#[test]
+fn a_planned_reconnect_stays_away_for_its_pause() {
+    let mut fsm = live(1);
+    let pause = SECOND * 90;
+    fsm.handle(Input::Outlets(vec![Outlook { on: true, pause, ..Outlook::default() }]), SECOND);
+    let effects = fsm.handle(Input::Ended(0, end(Reason::Rotated)), SECOND);
+    assert!(effects.contains(&Effect::Wait(0, pause)), "{effects:?}");
 }

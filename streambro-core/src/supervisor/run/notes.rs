@@ -51,7 +51,7 @@ impl Run {
             // A state machine that ends without a reason has a bug.
             reason: shown.reason.unwrap_or(Reason::Internal),
             detail: shown.detail.clone(),
-            bytes: self.counters.iter().map(|leg| leg.bytes.load(Relaxed)).sum(),
+            bytes: self.bytes(),
             laps: self.playhead.figures().0,
             reconnects: shown.legs.iter().map(|leg| leg.reconnects).sum(),
             media_ms: self.playhead.media_ms(Instant::now()),
@@ -85,7 +85,7 @@ impl Supervisor {
                 Effect::Leg(leg) => {
                     let state = &self.fsm.legs()[leg];
                     let ms = match state.phase {
-                        LegPhase::Lagging => Some(self.run.counters[leg].late_ms.load(Relaxed)),
+                        LegPhase::Lagging => Some(self.outlets[leg].counters.late_ms.load(Relaxed)),
                         _ => effects.iter().find_map(|effect| match effect {
                             Effect::Wait(waiting, delay) if *waiting == leg => Some(delay.as_millis() as u64),
                             _ => None,
@@ -115,6 +115,7 @@ impl Supervisor {
                 | Effect::CloseTape
                 | Effect::HangUp
                 | Effect::Renew
+                | Effect::Dismiss
                 | Effect::Finish => {}
             }
         }

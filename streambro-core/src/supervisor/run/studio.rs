@@ -275,8 +275,9 @@ impl Run {
 
     /// Gives back what only ffmpeg took: its memory, its CPU, the session of its encoder.
     fn give_back(&self, work: &Work) {
-        let tls = self.spec.destinations.iter().map(|to| to.url.is_tls());
-        let demand = plan::demand(&self.spec, &Cost::native(work.bits_per_second, tls));
+        let spec = self.wanted();
+        let tls = spec.destinations.iter().map(|to| to.url.is_tls());
+        let demand = plan::demand(&spec, &Cost::native(work.bits_per_second, tls));
         if let Some(permit) = self.permit().as_ref() {
             // Refused only where the process has outgrown its memory meanwhile: then it keeps it all until it ends.
             let _ = permit.change(&demand, self.spec.priority);

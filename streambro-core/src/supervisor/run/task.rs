@@ -1,6 +1,10 @@
 //! The task of one run: reconciles what is wanted with what is.
 
-use std::{future::pending, sync::Arc};
+use std::{
+    future::pending,
+    sync::{Arc, atomic::Ordering::Relaxed},
+    time::Duration,
+};
 
 use tokio::{
     sync::watch,
@@ -9,10 +13,10 @@ use tokio::{
 };
 use tracing::Span;
 
-use super::{Run, Services, programme::Programme, studio::Studio};
+use super::{Run, Services, outlets::Outlet, programme::Programme, studio::Studio};
 use crate::{
     event::{Bus, EventKind},
-    session::{Leg, LegEnd, Road, Signals},
+    session::{Leg, LegEnd, Manner, Road, Signals},
     source::{Film, PassEnd, Prepared, Reel},
     status::{Phase, Reason},
     supervisor::fsm::{Effect, Fsm, Input},
@@ -64,6 +68,8 @@ pub(super) struct Supervisor {
     pass_due: Option<Instant>,
     wanted: watch::Receiver<Option<Reason>>,
     hang_up: watch::Sender<bool>,
+    /// Where each leg goes.
+    pub(super) outlets: Vec<Outlet>,
     /// What each leg waits for.
     due: Vec<Option<Due>>,
     /// The latest attempt of each leg.
@@ -119,12 +125,14 @@ impl Supervisor {
             signals: Signals::default(),
             reel,
         };
-        let legs = run.spec.destinations.len();
+        let outlets = run.orders().outlets().to_vec();
+        let legs = outlets.len();
         let seed =
             run.id.as_str().bytes().fold(run.started_unix_ms, |seed, byte| {
                 seed.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte)
             });
-        let fsm = Fsm::new(legs, seed, Arc::clone(&services.times), run.spec.retry);
+        let mut fsm = Fsm::new(legs, seed, Arc::clone(&services.times), run.spec.retry);
+        fsm.handle(Input::Outlets(run.orders().outlooks()), Duration::ZERO);
         let fsm = match &studio {
             Some(studio) => fsm.with_passes(studio.passes(&run.spec, seed)),
             None => fsm,
@@ -139,6 +147,7 @@ impl Supervisor {
             attempts: JoinSet::new(),
             wanted: run.stop.subscribe(),
             hang_up: watch::Sender::new(false),
+            outlets,
             due: vec![None; legs],
             spans: vec![Span::none(); legs],
             finished: false,
@@ -198,7 +207,16 @@ impl Supervisor {
                 Err(error) if error.is_cancelled() => pending().await,
                 Err(_) => Input::Stop(Reason::Internal),
             },
-            () = self.run.renew.notified(), if !stopping => Input::Renew,
+            () = self.run.ordered.notified(), if !stopping => {
+                let mut orders = self.run.orders();
+                if orders.take_renew() {
+                    // The rest is looked at next.
+                    self.run.ordered.notify_one();
+                    Input::Renew
+                } else {
+                    Input::Outlets(orders.outlooks())
+                }
+            }
             due = timer => due,
         }
     }
@@ -215,6 +233,9 @@ impl Supervisor {
         }
         if let (Input::Source(_), Some(programme)) = (&input, &self.programme) {
             programme.tell(&self.run, &self.services.bus);
+        }
+        if let Input::Outlets(_) = &input {
+            self.meet_outlets();
         }
         let now = Instant::now();
         if let Input::Due(leg) = input
@@ -249,6 +270,8 @@ impl Supervisor {
                     self.hang_up.send_replace(true);
                     self.hang_up = watch::Sender::new(false);
                 }
+                // They look when they are woken.
+                Effect::Dismiss => self.hang_up.send_modify(|_| {}),
                 Effect::Leg(leg) => self.tell_leg(leg, now),
                 Effect::Phase(from) => self.tell_phase(from),
                 Effect::Encode => self.encode(),
@@ -263,9 +286,17 @@ impl Supervisor {
         self.run.wake();
     }
 
+    /// Makes room for legs that are new.
+    fn meet_outlets(&mut self) {
+        self.outlets = self.run.orders().outlets().to_vec();
+        self.due.resize(self.outlets.len(), None);
+        self.spans.resize(self.outlets.len(), Span::none());
+    }
+
     fn give_turns_back(&mut self, now: Instant) {
         let gate = &self.services.gate;
-        for (due, destination) in self.due.iter_mut().zip(&self.run.spec.destinations) {
+        for (leg, (due, outlet)) in self.due.iter_mut().zip(&self.outlets).enumerate() {
+            let destination = outlet.destination.way(self.fsm.legs()[leg].failures());
             match due.take().map(|due| due.wait) {
                 Some(Wait::TurnAtHost) => gate.give_back_host(destination.url.host(), now),
                 Some(Wait::Turn) => gate.give_back(now),
@@ -276,7 +307,8 @@ impl Supervisor {
 
     /// Moves a leg on from wait to wait. Returns whether the last one is over.
     fn take_turn(&mut self, leg: usize, now: Instant) -> bool {
-        let (gate, host) = (&self.services.gate, self.run.spec.destinations[leg].url.host());
+        let way = self.outlets[leg].destination.way(self.fsm.legs()[leg].failures());
+        let (gate, host) = (&self.services.gate, way.url.host());
         while let Some(due) = self.due[leg].filter(|due| due.at <= now) {
             let next = match due.wait {
                 Wait::Delay => Some((gate.reserve_host(host, now), Wait::TurnAtHost)),
@@ -289,10 +321,15 @@ impl Supervisor {
     }
 
     fn dial(&mut self, leg: usize) {
+        let Outlet { destination, counters, .. } = &self.outlets[leg];
+        for order in [&counters.leave, &counters.rotate] {
+            order.store(false, Relaxed);
+        }
         let attempt = Leg {
             road: Arc::clone(&self.road),
-            destination: self.run.spec.destinations[leg].clone(),
-            counters: Arc::clone(&self.run.counters[leg]),
+            destination: Arc::clone(destination.way(self.fsm.legs()[leg].failures())),
+            manner: Manner::from(&**destination),
+            counters: Arc::clone(counters),
             stop: self.hang_up.subscribe(),
             was_live: self.fsm.legs()[leg].ever_live,
             span: self.spans[leg].clone(),

@@ -1,0 +1,188 @@
+//! Where a run goes, and how that changes while it does.
+
+use std::{
+    mem,
+    sync::{Arc, MutexGuard, PoisonError, atomic::Ordering::Relaxed},
+};
+
+use super::Run;
+use crate::{
+    session::LegCounters,
+    spec::{Destination, MAX_DESTINATIONS, StreamSpec},
+    status::LegPhase,
+    supervisor::fsm::Outlook,
+};
+
+/// What is wanted of a run while it goes on.
+#[derive(Debug, Default)]
+pub(super) struct Orders {
+    /// Its connections are to be made anew.
+    renew: bool,
+    /// Its destinations, by their numbers.
+    outlets: Vec<Outlet>,
+}
+
+/// A destination, and what is wanted of it.
+#[derive(Clone, Debug)]
+pub(super) struct Outlet {
+    pub(super) destination: Arc<Destination>,
+    pub(super) counters: Arc<LegCounters>,
+    pub(super) state: OutletState,
+    /// Which of those that had this number.
+    serial: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum OutletState {
+    Enabled,
+    Disabled,
+    /// Its number goes to the next one that is added, once it has said goodbye.
+    Removed,
+}
+
+/// Why a destination cannot be what it is asked to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OutletRefusal {
+    /// None has this number.
+    Missing,
+    /// Another one goes to the same place.
+    Taken,
+    /// There are as many as there may be.
+    TooMany,
+    /// It is the last one.
+    Last,
+}
+
+impl Outlet {
+    fn new(leg: usize, serial: u32, destination: &Arc<Destination>) -> Self {
+        let counters = Arc::new(LegCounters { leg, ..LegCounters::default() });
+        Self { destination: Arc::clone(destination), counters, state: OutletState::Enabled, serial }
+    }
+
+    pub(super) fn is_there(&self) -> bool {
+        self.state != OutletState::Removed
+    }
+}
+
+impl Orders {
+    pub(super) fn new(spec: &StreamSpec) -> Self {
+        let outlets = spec.destinations.iter().enumerate();
+        let outlets = outlets.map(|(leg, destination)| Outlet::new(leg, 0, destination)).collect();
+        Self { renew: false, outlets }
+    }
+
+    /// Every number that there is or was.
+    pub(super) fn outlets(&self) -> &[Outlet] {
+        &self.outlets
+    }
+
+    /// What the state machine needs to know of them.
+    pub(super) fn outlooks(&self) -> Vec<Outlook> {
+        let outlook = |outlet: &Outlet| Outlook {
+            serial: outlet.serial,
+            on: outlet.state == OutletState::Enabled,
+            pause: outlet.destination.rotation_pause(),
+        };
+        self.outlets.iter().map(outlook).collect()
+    }
+
+    /// Whether connections are to be made anew; asked once.
+    pub(super) fn take_renew(&mut self) -> bool {
+        mem::take(&mut self.renew)
+    }
+
+    fn find(&mut self, leg: usize) -> Result<&mut Outlet, OutletRefusal> {
+        self.outlets.get_mut(leg).filter(|outlet| outlet.is_there()).ok_or(OutletRefusal::Missing)
+    }
+}
+
+impl Run {
+    /// Wants its connections made anew, from the same place in the media.
+    pub(crate) fn renew(&self) {
+        self.orders().renew = true;
+        self.ordered.notify_one();
+    }
+
+    /// Adds a destination. Returns its number.
+    ///
+    /// The place for it was taken already.
+    pub(crate) fn add_outlet(&self, destination: &Arc<Destination>) -> Result<usize, OutletRefusal> {
+        let free = |leg: &usize, outlet: &Outlet| {
+            let phase = self.shown().legs.get(*leg).map(|leg| leg.phase);
+            !outlet.is_there() && phase.is_some_and(LegPhase::is_at_rest)
+        };
+        let mut orders = self.orders();
+        if orders.outlets.iter().any(|outlet| outlet.is_there() && outlet.destination.same_place(destination))
+        {
+            return Err(OutletRefusal::Taken);
+        }
+        let found = orders.outlets.iter().enumerate().find(|(leg, outlet)| free(leg, outlet));
+        let found = found.map(|(leg, outlet)| (leg, outlet.serial));
+        let leg = match found {
+            Some((leg, serial)) => {
+                orders.outlets[leg] = Outlet::new(leg, serial.wrapping_add(1), destination);
+                leg
+            }
+            None if orders.outlets.len() >= MAX_DESTINATIONS => return Err(OutletRefusal::TooMany),
+            None => {
+                let leg = orders.outlets.len();
+                orders.outlets.push(Outlet::new(leg, 0, destination));
+                leg
+            }
+        };
+        drop(orders);
+        self.ordered.notify_one();
+        Ok(leg)
+    }
+
+    /// Lets a destination go. What it took is given back by who asked.
+    pub(crate) fn remove_outlet(&self, leg: usize) -> Result<Arc<Destination>, OutletRefusal> {
+        let mut orders = self.orders();
+        let there = orders.outlets.iter().filter(|outlet| outlet.is_there()).count();
+        let outlet = orders.find(leg)?;
+        if there == 1 {
+            return Err(OutletRefusal::Last);
+        }
+        outlet.state = OutletState::Removed;
+        let destination = Arc::clone(&outlet.destination);
+        self.dismiss(orders, leg);
+        Ok(destination)
+    }
+
+    /// Lets a destination rest, or go on the air again.
+    pub(crate) fn enable_outlet(&self, leg: usize, on: bool) -> Result<(), OutletRefusal> {
+        let mut orders = self.orders();
+        orders.find(leg)?.state = if on { OutletState::Enabled } else { OutletState::Disabled };
+        if on {
+            drop(orders);
+            self.ordered.notify_one();
+        } else {
+            self.dismiss(orders, leg);
+        }
+        Ok(())
+    }
+
+    /// Wants a destination's connection made anew at the next keyframe.
+    pub(crate) fn rotate_outlet(&self, leg: usize) -> Result<(), OutletRefusal> {
+        self.orders().find(leg)?.counters.rotate.store(true, Relaxed);
+        Ok(())
+    }
+
+    fn dismiss(&self, orders: MutexGuard<'_, Orders>, leg: usize) {
+        orders.outlets[leg].counters.leave.store(true, Relaxed);
+        drop(orders);
+        self.ordered.notify_one();
+    }
+
+    /// What is wanted of it by now: its spec with the destinations that it has.
+    pub(crate) fn wanted(&self) -> StreamSpec {
+        let orders = self.orders();
+        let there = orders.outlets.iter().filter(|outlet| outlet.is_there());
+        self.spec.going_to(there.map(|outlet| Arc::clone(&outlet.destination)).collect())
+    }
+
+    pub(super) fn orders(&self) -> MutexGuard<'_, Orders> {
+        // Whole at every instant, whatever panicked.
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
