@@ -7,6 +7,7 @@ pub(crate) mod desk;
 mod faces;
 pub(crate) mod film;
 mod journal;
+mod legs;
 mod logs;
 mod loops;
 mod peers;
