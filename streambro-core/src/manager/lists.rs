@@ -10,8 +10,8 @@ use crate::{
     error::{Error, ErrorKind, Result},
     media::part::Part,
     plan::Format,
-    source::{Clip, Film, Opener, Prepared, Roll, Rundown, Wanted},
-    spec::{Edit, Item, Playlist, StreamSpec},
+    source::{Clip, Film, Opener, Prepared, Roll, Rolls, Rundown, Wanted},
+    spec::{AtEnd, Edit, Item, Playlist, PlaylistKind, Repeat, StreamSpec},
     status::{AsRun, PlaylistStatus},
     supervisor::Run,
     survey::{Opened, source_error},
@@ -21,11 +21,29 @@ use crate::{
 const MOST_LOOKED_AT: usize = 16;
 
 impl Sources {
-    /// Opens a playlist: what comes first and what follows it.
-    pub(super) async fn open_list(&self, list: &Playlist, spec: &StreamSpec) -> Result<Prepared> {
-        let mut rundown = Rundown::new(list, spec.source.repeat);
+    /// Opens the playlists of a spec: of each what comes first and what follows it.
+    pub(super) async fn open_lists(&self, list: &Playlist, spec: &StreamSpec) -> Result<Prepared> {
+        let Some(sound) = &spec.source.sound else {
+            let roll = self.open_list(list, spec.source.repeat, None).await?;
+            return Ok(Prepared::Lists(Rolls { picture: roll, sound: None }));
+        };
+        let first = |list: &Playlist| Rundown::new(list, Repeat::Once).advance();
+        let (Some(seen), Some(heard)) = (first(list), first(sound)) else { return Err(nothing()) };
+        let seen = self.open_film(&seen.item.file).await?;
+        let heard = self.open_film(&heard.item.file).await?;
+        let [picture_format, sound_format] = Format::of_layers(&seen.index, &heard.index);
+        let picture = self.open_list(list, spec.source.repeat, Some(picture_format)).await?;
+        // Silence is what follows a list of songs that has ended.
+        let endless = Playlist { at_end: AtEnd::Hold, ..(**sound).clone() };
+        let sound = self.open_list(&endless, Repeat::Forever, Some(sound_format)).await?;
+        Ok(Prepared::Lists(Rolls { picture, sound: Some(sound) }))
+    }
+
+    /// Opens a playlist of this format, or of that of what comes first.
+    async fn open_list(&self, list: &Playlist, repeat: Repeat, format: Option<Format>) -> Result<Arc<Roll>> {
+        let mut rundown = Rundown::new(list, repeat);
         let Some(first) = rundown.advance() else {
-            return Err(Error::new(ErrorKind::InvalidSpec, "playlist", "it has no item to begin with"));
+            return Err(nothing());
         };
         let opened = self.open_film(&first.item.file).await?;
         let second = match rundown.upcoming().cloned() {
@@ -33,7 +51,8 @@ impl Sources {
             None => None,
         };
         let indexes = [Some(&opened), second.as_ref().map(|(opened, _)| opened)];
-        let format = Format::of(indexes.into_iter().flatten().map(|opened| &*opened.index));
+        let own = || Format::of(indexes.into_iter().flatten().map(|opened| &*opened.index));
+        let format = format.unwrap_or_else(own);
         let clip = self.clip(&first.item, 0, opened, &format).await?;
         let next = match second {
             Some((opened, slot)) => Some((self.clip(&slot.item, 0, opened, &format).await?, slot)),
@@ -43,7 +62,7 @@ impl Sources {
         if let Some((clip, slot)) = next {
             roll.offer(Wanted { slot, skip_ms: 0 }, clip);
         }
-        Ok(Prepared::List(Arc::new(roll)))
+        Ok(Arc::new(roll))
     }
 
     async fn open_film(&self, file: &Path) -> Result<Arc<Opened>> {
@@ -59,10 +78,10 @@ impl Sources {
         let from_ms = item.from_ms.unwrap_or(0);
         let (at, to_ms) = (from_ms.saturating_add(skip_ms), item.to_ms);
         let part = if at == 0 && to_ms.is_none() {
-            Part::whole(&opened.index)
+            Part::whole(&opened.index, format.layer())
         } else {
-            let film = Arc::clone(&opened);
-            let find = aside(move || Part::find(&film.file, &film.index, at, to_ms));
+            let (film, layer) = (Arc::clone(&opened), format.layer());
+            let find = aside(move || Part::find(&film.file, &film.index, layer, at, to_ms));
             let late = |_| Error::new(ErrorKind::TimedOut, &*name, "its tables could not be read in time");
             let found = timeout(self.times.survey, find).await.map_err(late)??;
             found.map_err(|error| source_error(&name, &error))?
@@ -87,32 +106,38 @@ impl Opener for Sources {
 }
 
 impl StreamManager {
-    /// Returns a stream's playlist: its version, what plays now, what comes next, and everything in it.
+    /// Returns one of a stream's playlists: its version, what plays now, what comes next, and everything in it.
     ///
     /// # Errors
     /// `NotFound` when there is no such stream, or it is [forgotten](crate::Builder::keep_ended); `InvalidSpec` when it plays
-    /// a single file, or its playlist is not open yet.
-    pub fn playlist(&self, id: &str) -> Result<PlaylistStatus> {
-        self.playlist_for(Caller::Host, id)
+    /// a single file, or has no such list.
+    pub fn playlist(&self, id: &str, which: PlaylistKind) -> Result<PlaylistStatus> {
+        self.playlist_for(Caller::Host, id, which)
     }
 
-    pub(super) fn playlist_for(&self, caller: Caller<'_>, id: &str) -> Result<PlaylistStatus> {
-        Ok(roll(&*self.find(caller, id)?)?.status())
+    pub(super) fn playlist_for(
+        &self,
+        caller: Caller<'_>,
+        id: &str,
+        which: PlaylistKind,
+    ) -> Result<PlaylistStatus> {
+        Ok(roll(&*self.find(caller, id)?, which)?.status())
     }
 
-    /// Returns what became of the latest 256 items of a stream's playlist, oldest first; the last one may be playing.
+    /// Returns what became of the latest 256 items of one of a stream's playlists, oldest first; the last one may be playing.
     ///
     /// # Errors
     /// As [`playlist`](Self::playlist).
-    pub fn as_run(&self, id: &str) -> Result<Vec<AsRun>> {
-        self.as_run_for(Caller::Host, id)
+    pub fn as_run(&self, id: &str, which: PlaylistKind) -> Result<Vec<AsRun>> {
+        self.as_run_for(Caller::Host, id, which)
     }
 
-    pub(super) fn as_run_for(&self, caller: Caller<'_>, id: &str) -> Result<Vec<AsRun>> {
-        Ok(roll(&*self.find(caller, id)?)?.as_run())
+    pub(super) fn as_run_for(&self, caller: Caller<'_>, id: &str, which: PlaylistKind) -> Result<Vec<AsRun>> {
+        Ok(roll(&*self.find(caller, id)?, which)?.as_run())
     }
 
-    /// Changes a stream's playlist while it plays, all or nothing, and returns its new version. No connection notices.
+    /// Changes one of a stream's playlists while it plays, all or nothing, and returns its new version. No connection
+    /// notices.
     ///
     /// With a `version` the change is made only if the list still is at that version: nobody undoes what somebody else did
     /// meanwhile. The first 16 items that are added are opened before, and refused if they cannot join what plays; of more
@@ -120,27 +145,29 @@ impl StreamManager {
     ///
     /// # Errors
     /// `Conflict` when the list is at another version; `NotFound` when there is no such stream or item; `InvalidSpec` when
-    /// the stream plays a single file, or an item makes no sense; `Ended` when the stream is over; for an item that is added
+    /// the stream has no such list, or an item makes no sense; `Ended` when the stream is over; for an item that is added
     /// `NotAllowed`, `SourceUnreadable`, `SourceInvalid`, `SourceUnsupported` and `TimedOut`, as for [`start`](Self::start).
     pub async fn edit(
         &self,
         id: &str,
+        which: PlaylistKind,
         version: Option<u64>,
         edits: impl IntoIterator<Item = Edit>,
     ) -> Result<u64> {
         let edits = edits.into_iter().collect();
-        self.edit_for(Caller::Host, id, version, edits).await
+        self.edit_for(Caller::Host, id, which, version, edits).await
     }
 
     pub(super) async fn edit_for(
         &self,
         caller: Caller<'_>,
         id: &str,
+        which: PlaylistKind,
         version: Option<u64>,
         edits: Vec<Edit>,
     ) -> Result<u64> {
         let run = self.find(caller, id)?;
-        let roll = Arc::clone(roll(&run)?);
+        let roll = Arc::clone(roll(&run, which)?);
         for item in edits.iter().flat_map(Edit::added).take(MOST_LOOKED_AT) {
             item.check()?;
             let opened = self.0.sources.open_film(&item.file).await?;
@@ -153,9 +180,25 @@ impl StreamManager {
     }
 }
 
-fn roll(run: &Run) -> Result<&Arc<Roll>> {
-    run.roll().ok_or_else(|| {
+fn nothing() -> Error {
+    Error::new(ErrorKind::InvalidSpec, "playlist", "it has no item to begin with")
+}
+
+fn rolls(run: &Run) -> Result<&Rolls> {
+    run.rolls().ok_or_else(|| {
         let detail = "it plays no playlist; start it with `Source::playlist` to change what plays";
         Error::new(ErrorKind::InvalidSpec, run.id.as_str(), detail)
     })
+}
+
+/// One of a stream's playlists.
+fn roll(run: &Run, which: PlaylistKind) -> Result<&Arc<Roll>> {
+    let rolls = rolls(run)?;
+    match which {
+        PlaylistKind::Main => Ok(&rolls.picture),
+        PlaylistKind::Sound => rolls.sound.as_ref().ok_or_else(|| {
+            let detail = "it has no list of sounds; start it with `Source::sound` to change what is heard";
+            Error::new(ErrorKind::InvalidSpec, run.id.as_str(), detail)
+        }),
+    }
 }

@@ -14,7 +14,7 @@ use crate::{
     media::foreign::Foreign,
     plan::{Block, Known, Plan, Road, Work, road},
     source::{Disks, Keep, Kept, PassSource, Prepared, Production, Way},
-    spec::{Encode, Encoder, Fps, Media, Repeat, Size, Source, StreamSpec, Times, Video},
+    spec::{Encode, Encoder, Fps, Repeat, Size, Source, StreamSpec, Times, Video},
     survey::{Examined, Shelf, measure},
 };
 
@@ -50,10 +50,10 @@ pub(super) struct Sources {
 impl Sources {
     /// Opens what a spec plays.
     pub(super) async fn open(&self, spec: &StreamSpec) -> Result<Prepared> {
-        let file = match &spec.source.media {
-            Media::File(file) => file,
-            Media::List(list) => return Box::pin(self.open_list(list, spec)).await,
-        };
+        if let Some(list) = spec.source.list() {
+            return Box::pin(self.open_lists(&list, spec)).await;
+        }
+        let file = spec.source.first_file();
         if spec.video == Video::Copy {
             match self.shelf.survey(file, self.times.survey).await {
                 Err(error) if error.kind == ErrorKind::SourceUnsupported => {}

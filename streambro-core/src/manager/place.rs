@@ -127,7 +127,7 @@ pub(super) fn cost(spec: &StreamSpec, prepared: &Prepared) -> Cost {
             Cost::native(Facts::of(&opened.index, opened.len).bits_per_second, tls)
         }
         Prepared::Production(made) => Cost::of(&made.work, tls),
-        Prepared::List(roll) => Cost::native(roll.bits_per_second(), tls),
+        Prepared::Lists(rolls) => Cost::native(rolls.each().map(|roll| roll.bits_per_second()).sum(), tls),
     }
 }
 

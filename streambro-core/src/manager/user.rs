@@ -9,7 +9,7 @@ use crate::{
     ffmpeg::EncoderReport,
     journal::{LogLine, RunRecord},
     plan::{Analysis, Explanation},
-    spec::{Destination, Edit, Platform, Source, StreamSpec},
+    spec::{Destination, Edit, Platform, PlaylistKind, Source, StreamSpec},
     status::{AsRun, Phase, PlaylistStatus, StreamStatus},
 };
 
@@ -108,16 +108,16 @@ impl UserScope {
     ///
     /// # Errors
     /// As [`StreamManager::playlist`].
-    pub fn playlist(&self, id: &str) -> Result<PlaylistStatus> {
-        self.manager.playlist_for(self.caller(), id)
+    pub fn playlist(&self, id: &str, which: PlaylistKind) -> Result<PlaylistStatus> {
+        self.manager.playlist_for(self.caller(), id, which)
     }
 
     /// Returns what became of its latest items, as [`StreamManager::as_run`].
     ///
     /// # Errors
     /// As [`StreamManager::as_run`].
-    pub fn as_run(&self, id: &str) -> Result<Vec<AsRun>> {
-        self.manager.as_run_for(self.caller(), id)
+    pub fn as_run(&self, id: &str, which: PlaylistKind) -> Result<Vec<AsRun>> {
+        self.manager.as_run_for(self.caller(), id, which)
     }
 
     /// Changes the playlist of a stream of this user while it plays, as [`StreamManager::edit`].
@@ -127,11 +127,12 @@ impl UserScope {
     pub async fn edit(
         &self,
         id: &str,
+        which: PlaylistKind,
         version: Option<u64>,
         edits: impl IntoIterator<Item = Edit>,
     ) -> Result<u64> {
         let edits = edits.into_iter().collect();
-        self.manager.edit_for(self.caller(), id, version, edits).await
+        self.manager.edit_for(self.caller(), id, which, version, edits).await
     }
 
     /// Adds a destination to a stream of this user, as [`StreamManager::add_destination`].

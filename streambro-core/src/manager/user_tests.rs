@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use tokio::time::timeout;
 
 use super::tests::{BOUND, ends, narrow, reach, runs, spec};
-use crate::{ErrorKind, Phase, Platform, Reason, Result, StreamManager, StreamSpec, UserScope, Verdict};
+use crate::{
+    ErrorKind, Phase, Platform, PlaylistKind, Reason, Result, StreamManager, StreamSpec, UserScope, Verdict,
+};
 
 /// Every call of a user that names a stream which is there already.
 const CALLS: [&str; 13] = [
@@ -63,8 +65,8 @@ async fn call(scope: &UserScope, call: &str, id: &str) -> Result<()> {
         "logs" => scope.logs(id).map(|_| ()),
         "status" => scope.status(id).map(|_| ()),
         "wait_for" => scope.wait_for(id, Phase::Ended).await,
-        "playlist" => scope.playlist(id).map(|_| ()),
-        "as_run" => scope.as_run(id).map(|_| ()),
+        "playlist" => scope.playlist(id, PlaylistKind::Main).map(|_| ()),
+        "as_run" => scope.as_run(id, PlaylistKind::Main).map(|_| ()),
         "add_destination" => {
             let destination = crate::Destination::new("rtmp://127.0.0.1/live", "another").unwrap();
             scope.add_destination(id, destination).map(|_| ())
@@ -72,7 +74,7 @@ async fn call(scope: &UserScope, call: &str, id: &str) -> Result<()> {
         "remove_destination" => scope.remove_destination(id, 0),
         "enable_destination" => scope.enable_destination(id, 0, false),
         "rotate_destination" => scope.rotate_destination(id, 0),
-        "edit" => scope.edit(id, None, []).await.map(|_| ()),
+        "edit" => scope.edit(id, PlaylistKind::Main, None, []).await.map(|_| ()),
         _ => panic!("{call} is not tested"),
     }
 }

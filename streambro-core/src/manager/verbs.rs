@@ -371,9 +371,9 @@ impl StreamManager {
         if run.permit().is_none() {
             run.hold(self.admit(&run.spec, &mut prepared)?);
         }
-        if let Prepared::List(roll) = &prepared {
+        if let Prepared::Lists(rolls) = &prepared {
             // Whoever started it may look at once.
-            run.show_roll(roll);
+            run.show_rolls(rolls);
         }
         run.show_waiting(&self.0.services);
         let work = supervisor::run(Arc::clone(run), prepared, Arc::clone(&self.0.services));

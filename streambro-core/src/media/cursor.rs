@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::error::{MediaError, Unsupported};
 use super::flv;
 use super::format::FIRST_BOXES;
-use super::index::Index;
+use super::index::{Index, Layer};
 use super::lane::{Lane, Place};
 use super::mp4;
 use super::mp4::tables::Windows;
@@ -99,6 +99,14 @@ impl Cursor {
         let video = index.layout.video.as_ref().map(Side::new);
         let audio = index.layout.audio.as_ref().map(Side::new);
         Self { index, video, audio, chosen: None }
+    }
+
+    /// Walks one track alone, if that is all that plays.
+    pub(crate) fn of(index: Arc<Index>, layer: Layer) -> Self {
+        let mut cursor = Self::new(index);
+        cursor.video.take_if(|_| layer == Layer::Sound);
+        cursor.audio.take_if(|_| layer == Layer::Picture);
+        cursor
     }
 
     /// What is known of the file.

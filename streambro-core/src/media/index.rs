@@ -21,6 +21,15 @@ pub struct Index {
     pub(crate) layout: Layout,
 }
 
+/// What of a file plays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Layer {
+    #[default]
+    Both,
+    Picture,
+    Sound,
+}
+
 /// Where the tables of an open file lie.
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
@@ -73,9 +82,18 @@ impl Index {
         }
     }
 
+    /// The same without the way to its samples: of one track alone, if that is all that plays.
+    pub(crate) fn view(&self, layer: Layer) -> Self {
+        Self {
+            video: self.video.clone().filter(|_| layer != Layer::Sound),
+            audio: self.audio.clone().filter(|_| layer != Layer::Picture),
+            layout: Layout::default(),
+        }
+    }
+
     /// Whether a receiver can begin with a sample.
     pub(crate) fn is_entrance(&self, sample: &Sample) -> bool {
-        sample.key && (sample.track == Track::Video || self.video.is_none())
+        sample.key && (sample.track == Track::Video) == self.video.is_some()
     }
 
     /// The same as if nothing had been before `sample`, which is an entrance.

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, num::NonZeroU32, sync::Arc};
 use super::{
     cursor::{Cursor, Mark},
     error::MediaError,
-    index::Index,
+    index::{Index, Layer},
     packet::{Sample, Track},
     probe,
     read::ReadAt,
@@ -19,6 +19,8 @@ const MAX_TRIES: usize = 8;
 pub(crate) struct Part {
     /// The film as if there were nothing else in it.
     pub(crate) index: Arc<Index>,
+    /// What of it plays.
+    pub(crate) layer: Layer,
     /// Where it begins; `None` is at the film's beginning.
     pub(crate) start: Option<Mark>,
     /// The decode time of the first picture behind it, without a picture of the first sound; `None` is to the film's end.
@@ -26,9 +28,10 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    /// All of a film.
-    pub(crate) fn whole(index: &Arc<Index>) -> Self {
-        Self { index: Arc::clone(index), start: None, exit: None }
+    /// All of a film, or of one track of it.
+    pub(crate) fn whole(index: &Arc<Index>, layer: Layer) -> Self {
+        let index = if layer == Layer::Both { Arc::clone(index) } else { Arc::new(index.view(layer)) };
+        Self { index, layer, start: None, exit: None }
     }
 
     /// From the last keyframe that is shown at or before `from_ms` to the first that is shown at or after `to_ms`, in
@@ -41,16 +44,18 @@ impl Part {
     pub(crate) fn find<R: ReadAt + ?Sized>(
         reader: &R,
         index: &Arc<Index>,
+        layer: Layer,
         from_ms: u64,
         to_ms: Option<u64>,
     ) -> Result<Self, MediaError> {
         if from_ms == 0 && to_ms.is_none() {
-            return Ok(Self::whole(index));
+            return Ok(Self::whole(index, layer));
         }
+        let film = index.view(layer);
         let reader: &dyn ReadAt = &reader;
-        let timescale = leading_timescale(index);
+        let timescale = leading_timescale(&film);
         let ms = |sample: &Sample| i128::from(sample.pts) * 1_000 / i128::from(timescale.get());
-        let mut cursor = Cursor::new(Arc::clone(index));
+        let mut cursor = Cursor::of(Arc::clone(index), layer);
         let mut entrances = VecDeque::with_capacity(MAX_TRIES);
         let mut exit = None;
         loop {
@@ -59,7 +64,7 @@ impl Part {
                 Ok(None) | Err(MediaError::Truncated { .. }) => break,
                 Err(error) => return Err(error),
             };
-            if index.is_entrance(&sample) {
+            if film.is_entrance(&sample) {
                 let at = ms(&sample);
                 if at <= i128::from(from_ms) || entrances.is_empty() {
                     if entrances.len() == MAX_TRIES {
@@ -77,18 +82,18 @@ impl Part {
         }
         let mut start = None;
         for (sample, mark) in entrances.iter().rev() {
-            let is_first = sample.dts <= index.leading_dts();
+            let is_first = sample.dts <= film.leading_dts();
             if is_first || sample.track == Track::Audio || probe::is_idr(reader, index, sample)? == Some(true)
             {
                 start = (!is_first).then_some((*sample, *mark));
                 break;
             }
         }
-        let mut part =
-            start.map_or_else(|| index.clone_tracks(), |(sample, _)| index.beginning_with(&sample));
-        part.shorten(index, exit.as_ref());
+        let mut part = start.map_or_else(|| film.view(layer), |(sample, _)| film.beginning_with(&sample));
+        part.shorten(&film, exit.as_ref());
         Ok(Self {
             index: Arc::new(part),
+            layer,
             start: start.map(|(_, mark)| mark),
             exit: exit.map(|sample| sample.dts),
         })
@@ -104,11 +109,6 @@ fn leading_timescale(index: &Index) -> NonZeroU32 {
 }
 
 impl Index {
-    /// The same without the way to its samples.
-    fn clone_tracks(&self) -> Self {
-        Self { video: self.video.clone(), audio: self.audio.clone(), layout: super::index::Layout::default() }
-    }
-
     /// Where it begins in its film, in milliseconds.
     pub(crate) fn begins_ms(&self) -> u64 {
         let ms = i128::from(self.leading_pts()) * 1_000 / i128::from(leading_timescale(self).get());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{
     aac, flv, h264,
     index::{AudioConfig, Index, VideoConfig},
+    packet::{Packet, Track},
 };
 
 /// What goes around the frames of one file. Every stream that plays it shares one.
@@ -18,6 +19,15 @@ pub(crate) struct Program {
     pub(crate) audio: Vec<Arc<[u8]>>,
     /// A frame of silence, if there is one for the channel layout.
     pub(crate) silence: Option<Arc<[u8]>>,
+    /// The track with whose keyframes a receiver can begin.
+    leads: Track,
+}
+
+/// What of a program a receiver does not know that knows another one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct News {
+    pub(crate) video: bool,
+    pub(crate) audio: bool,
 }
 
 /// What announces a video configuration.
@@ -48,19 +58,30 @@ impl Program {
             video: video.collect(),
             audio: audio.collect(),
             silence,
+            leads: if index.video.is_some() { Track::Video } else { Track::Audio },
         }
+    }
+
+    /// The same as the sound of a stream whose picture is another program's.
+    pub(crate) fn under_a_picture(self) -> Self {
+        Self { leads: Track::Video, ..self }
+    }
+
+    /// Whether a receiver can begin with a packet.
+    pub(crate) fn is_entrance(&self, packet: &Packet) -> bool {
+        packet.key && packet.track == self.leads
     }
 }
 
 impl Program {
-    /// Whether a receiver that knows this one knows the other as well: each has one configuration, and it is the same.
-    pub(crate) fn announces_the_same(&self, other: &Self) -> bool {
-        let video =
+    /// What a receiver that knows this one must be told of the next. Nothing of what has one configuration that is the same.
+    pub(crate) fn news(&self, next: &Self) -> News {
+        let headers =
             |program: &Self| program.video.iter().map(|video| Arc::clone(&video.header)).collect::<Vec<_>>();
-        self.video.len() <= 1
-            && self.audio.len() == 1
-            && video(self) == video(other)
-            && self.audio == other.audio
+        News {
+            video: self.video.len() > 1 || headers(self) != headers(next),
+            audio: self.audio.len() > 1 || self.audio != next.audio,
+        }
     }
 }
 

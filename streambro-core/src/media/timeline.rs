@@ -28,6 +28,9 @@ const MAX_CTS: i64 = 0x7f_ffff;
 /// How often a picture that stands still is sent again, in milliseconds: a viewer who comes meanwhile sees it that soon.
 const HOLD_PICTURE_MS: i128 = 1_000;
 
+/// What follows a picture that stood still comes no sooner, in milliseconds: a picture of a slow film lasts as long.
+const HELD_AT_LEAST_MS: i128 = 50;
+
 /// What is held at once, in milliseconds: a receiver that comes back after hours does not get them in one piece.
 const MOST_HELD_MS: i128 = 10_000;
 
@@ -194,7 +197,9 @@ impl Timeline {
             self.item.origin += self.unit * HOLD_PICTURE_MS / 1_000;
         }
         self.fill_until(until, out);
-        self.length = self.length.max(until - self.start);
+        // The next picture was due at `origin`, the last one has just gone, if there was one.
+        let shown = self.item.origin - self.unit * (HOLD_PICTURE_MS - HELD_AT_LEAST_MS) / 1_000;
+        self.length = self.length.max(until.max(shown) - self.start);
         whole
     }
 

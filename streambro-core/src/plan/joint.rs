@@ -1,6 +1,6 @@
 //! What may follow what on one connection.
 
-use crate::media::index::{AudioConfig, Index};
+use crate::media::index::{AudioConfig, Index, Layer};
 
 /// What a stream looks and sounds like, from its first item on: receivers expect it to stay so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -9,6 +9,7 @@ pub(crate) struct Format {
     size: Option<(u32, u32)>,
     /// That of the first item that has sound, else of the silence that takes its place.
     audio: AudioConfig,
+    layer: Layer,
 }
 
 impl Format {
@@ -16,12 +17,28 @@ impl Format {
     pub(crate) fn of<'a>(items: impl IntoIterator<Item = &'a Index> + Clone) -> Self {
         let size = items.clone().into_iter().next().and_then(size);
         let audio = items.into_iter().find(|index| index.audio.is_some()).map(Index::audio_config);
-        Self { size, audio: audio.unwrap_or_else(AudioConfig::silent) }
+        Self { size, audio: audio.unwrap_or_else(AudioConfig::silent), layer: Layer::Both }
     }
 
-    /// The sound that fills holes.
+    /// Those of the layers of a stream whose picture and sound begin with these: picture and sound.
+    pub(crate) fn of_layers(picture: &Index, sound: &Index) -> [Self; 2] {
+        let layer = |layer, size| Self { size, audio: sound.audio_config(), layer };
+        [layer(Layer::Picture, size(picture)), layer(Layer::Sound, None)]
+    }
+
+    /// What of its items plays.
+    pub(crate) fn layer(&self) -> Layer {
+        self.layer
+    }
+
+    /// The stream's sound.
     pub(crate) fn audio(&self) -> &AudioConfig {
         &self.audio
+    }
+
+    /// The sound that fills holes; `None` where another list is heard.
+    pub(crate) fn silence(&self) -> Option<&AudioConfig> {
+        (self.layer != Layer::Picture).then_some(&self.audio)
     }
 
     /// Why an item cannot join without a new connection, and what to do; `None` when it can.
@@ -29,6 +46,10 @@ impl Format {
     /// Other parameter sets alone are no reason: they go out as a new header in the stream (DESIGN 5.4). No sound is none
     /// either: silence takes its place.
     pub(crate) fn refuses(&self, next: &Index) -> Option<String> {
+        let next = &next.view(self.layer);
+        if self.layer == Layer::Sound && next.audio.is_none() {
+            return Some("it has no sound to be heard: leave it out".to_owned());
+        }
         let differ = |what: &str, is: String, wanted: String| {
             (is != wanted).then(|| format!("its {what} is {is}, the stream's is {wanted}: encode it alike"))
         };

@@ -11,7 +11,7 @@ use crate::{
     media::{
         flv,
         packet::{Content, Packet, Track},
-        program::Program,
+        program::{News, Program},
     },
     rtmp::{
         message::{MessageHead, Piece as WirePiece},
@@ -105,8 +105,11 @@ impl Outbox {
     }
 
     /// Announces what comes next as if it were another configuration: numbers of one program mean nothing in the next.
-    pub(crate) fn change_program(&mut self) {
-        for known in [&mut self.announced.video, &mut self.announced.audio] {
+    pub(crate) fn change_program(&mut self, news: News) {
+        let Announced { video, audio, .. } = &mut self.announced;
+        for (known, _) in
+            [(video, news.video), (audio, news.audio)].into_iter().filter(|(_, is_news)| *is_news)
+        {
             *known = known.map(|_| OF_ANOTHER_PROGRAM);
         }
     }
@@ -126,7 +129,7 @@ impl Outbox {
             self.announce(Track::Audio, 0, timestamp, program, publisher);
         }
         let in_band = self.announce(packet.track, packet.config, timestamp, program, publisher);
-        let entrance = packet.key && (packet.track == Track::Video || program.video.is_empty());
+        let entrance = program.is_entrance(packet);
         let sent = Some(Sent { dts: packet.dts, key: entrance });
         match (packet.track, packet.content) {
             (Track::Video, Content::Sample { offset, len }) => {

@@ -17,7 +17,7 @@ use super::{
     road::{LegCounters, Road, SignalKind},
 };
 use crate::{
-    media::packet::{Packet, Track},
+    media::packet::Packet,
     publish::{Link, Outbox, Transfer, TransmitError},
     rtmp::session::{Event, Publisher},
     source::{Batch, Feed, Fill, Reader},
@@ -449,11 +449,9 @@ impl Pump {
                 Ok(Fill::Filled) => self.sent_until = self.goal,
                 Ok(Fill::Full) => {}
                 Ok(Fill::Dry) => self.source = Supply::Dry,
-                Ok(Fill::Changed { anew }) => {
+                Ok(Fill::Changed(news)) => {
                     self.source = Supply::Changed;
-                    if anew {
-                        self.outbox.change_program();
-                    }
+                    self.outbox.change_program(news);
                 }
                 Ok(Fill::End) => {
                     self.sent_until = self.goal;
@@ -473,7 +471,7 @@ impl Pump {
     /// Gives a packet this connection's time stamp and queues it, unless the connection does not begin yet or any more.
     fn place(&mut self, packet: &Packet) {
         let Some(program) = self.feed.program() else { return };
-        let entrance = packet.key && (packet.track == Track::Video || program.video.is_empty());
+        let entrance = program.is_entrance(packet);
         if self.rotating {
             return;
         }

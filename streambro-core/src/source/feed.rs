@@ -1,27 +1,29 @@
 //! A place in a stream's media, and the packets that are due from there on.
 
+mod layers;
 mod list;
 mod live;
 
 use std::sync::Arc;
 
 use self::{
+    layers::Sound,
     list::{Fate, List},
     live::Live,
 };
 use super::{
     film::{Clip, Film, Reel},
     reader::Reader,
-    roll::Played,
+    roll::{Played, Roll},
 };
 use crate::{
     media::{
         aac,
         cursor::{self, Cursor},
         error::MediaError,
-        index::{AudioConfig, Index},
+        index::{AudioConfig, Index, Layer},
         packet::Packet,
-        program::Program,
+        program::{News, Program},
         read::ReadAt,
         timeline::{Corrections, Silence, Timeline},
     },
@@ -37,11 +39,8 @@ pub(crate) enum Fill {
     Full,
     /// What comes next is not made yet.
     Dry,
-    /// What comes next is read by another [reader](Feed::reader); `anew` if its configurations are others as well.
-    Changed {
-        /// Whether they must be announced anew.
-        anew: bool,
-    },
+    /// What comes next is read by another [reader](Feed::reader), and this must be announced anew.
+    Changed(News),
     /// The last lap is over.
     End,
 }
@@ -57,6 +56,8 @@ pub(crate) struct Feed {
     ended: bool,
     /// What follows the item, in a playlist.
     list: Option<Box<List>>,
+    /// What is heard, if that is not the item's own sound.
+    sound: Option<Box<Sound>>,
 }
 
 #[derive(Debug)]
@@ -92,6 +93,8 @@ pub(crate) struct FeedMark {
     begins: bool,
     /// Which item of a playlist it is in.
     played: Option<Arc<Played>>,
+    /// The place in what is heard, if that is another list's.
+    sound: Option<Box<Self>>,
     /// The decode time of what comes next, in milliseconds.
     dts: u64,
 }
@@ -126,17 +129,24 @@ impl Feed {
                 (Item::film(film.clone()), timeline)
             }
             Reel::Tape(tape) => (Item::Tape(Box::new(Live::new(tape))), Timeline::new(NO_SILENCE)),
-            Reel::Roll(roll) => {
-                let list = List::new(roll);
-                let mut timeline = Timeline::new(silence_of(roll.format().audio()));
-                let laps = Laps { left: None, done: 0 };
-                let clip = &list.played.clip;
-                begin(&mut timeline, &clip.part.index, laps);
-                let item = Item::clip(clip);
-                return Self { item, timeline, laps, ended: false, list: Some(Box::new(list)) };
+            Reel::Rolls(rolls) => {
+                let mut feed = Self::of_roll(&rolls.picture);
+                feed.sound = rolls.sound.as_ref().map(|sound| Box::new(Sound::new(Self::of_roll(sound))));
+                return feed;
             }
         };
-        Self { item, timeline, laps, ended: false, list: None }
+        Self { item, timeline, laps, ended: false, list: None, sound: None }
+    }
+
+    /// Begins with what was decided last.
+    fn of_roll(roll: &Arc<Roll>) -> Self {
+        let list = List::new(roll);
+        let mut timeline = Timeline::new(roll.format().silence().map_or(NO_SILENCE, silence_of));
+        let laps = Laps { left: None, done: 0 };
+        let clip = &list.played.clip;
+        begin(&mut timeline, &clip.part.index, laps);
+        let item = Item::clip(clip);
+        Self { item, timeline, laps, ended: false, list: Some(Box::new(list)), sound: None }
     }
 
     /// Adds to `batch` the packets that are due up to `until_ms`, in decode order, at most about `room` of them. The bytes
@@ -145,6 +155,19 @@ impl Feed {
     /// # Errors
     /// Those of the file. After `WouldBlock`, fetch and call again: nothing is lost.
     pub(crate) fn fill<R: ReadAt + ?Sized>(
+        &mut self,
+        reader: &R,
+        until_ms: u64,
+        room: usize,
+        batch: &mut Batch,
+    ) -> Result<Fill, MediaError> {
+        match self.sound.take() {
+            Some(sound) => self.fill_layers(sound, reader, until_ms, room, batch),
+            None => self.fill_one(reader, until_ms, room, batch),
+        }
+    }
+
+    fn fill_one<R: ReadAt + ?Sized>(
         &mut self,
         reader: &R,
         until_ms: u64,
@@ -171,6 +194,9 @@ impl Feed {
 
     /// Goes to a remembered place.
     pub(crate) fn seek(&mut self, mark: &FeedMark) {
+        if let (Some(sound), Some(mark)) = (&mut self.sound, &mark.sound) {
+            sound.seek(mark);
+        }
         if let (Some(list), Some(played)) = (&mut self.list, &mark.played) {
             if !Arc::ptr_eq(&list.played, played) {
                 self.item = Item::clip(&played.clip);
@@ -195,6 +221,9 @@ impl Feed {
 
     /// The way to the bytes of what comes next.
     pub(crate) fn reader(&self) -> Reader {
+        if let Some(sound) = self.sound.as_ref().filter(|sound| sound.turn == Layer::Sound) {
+            return sound.feed.reader();
+        }
         match &self.item {
             Item::Film(film, _) => Reader::new(film),
             Item::Tape(live) => Reader::of_tape(live.tape()),
@@ -203,6 +232,9 @@ impl Feed {
 
     /// What goes around the frames of what was filled last.
     pub(crate) fn program(&self) -> Option<&Program> {
+        if let Some(sound) = self.sound.as_ref().filter(|sound| sound.last == Layer::Sound) {
+            return sound.feed.program();
+        }
         match &self.item {
             Item::Film(film, _) => match &self.list {
                 Some(list) => Some(&list.played.clip.program),
@@ -235,6 +267,9 @@ impl Feed {
 
     /// What the timeline did to the media so far.
     pub(crate) fn corrections(&self) -> Corrections {
+        if let Some(sound) = &self.sound {
+            return sound.feed.corrections();
+        }
         self.timeline.corrections()
     }
 
@@ -271,17 +306,24 @@ impl Feed {
             self.timeline.fill(until_ms, out);
             return Ok(Some(Fill::Filled));
         }
-        if film.opened.index.is_entrance(&sample) {
+        let index = self.list.as_ref().map_or(&film.opened.index, |list| &list.played.clip.part.index);
+        if index.is_entrance(&sample) {
+            let begins = sample.dts <= index.leading_dts();
             if let Some(ticks) = self.list.as_mut().and_then(|list| list.ends_before(&sample)) {
                 self.timeline.cut(ticks);
                 return Ok(None);
             }
             let place = Place::Film(cursor.mark());
             let played = self.list.as_ref().map(|list| Arc::clone(&list.played));
-            let part = played.as_ref().map_or(&film.opened.index, |played| &played.clip.part.index);
-            let begins = sample.dts <= part.leading_dts();
-            *key =
-                Some(FeedMark { place, timeline: self.timeline, laps: self.laps, begins, played, dts: due });
+            *key = Some(FeedMark {
+                place,
+                timeline: self.timeline,
+                laps: self.laps,
+                begins,
+                played,
+                sound: None,
+                dts: due,
+            });
         }
         if let Some(list) = &mut self.list {
             list.shows(&sample);
@@ -326,7 +368,7 @@ impl Item {
     }
 
     fn clip(clip: &Clip) -> Self {
-        let mut cursor = Cursor::new(Arc::clone(&clip.film.opened.index));
+        let mut cursor = Cursor::of(Arc::clone(&clip.film.opened.index), clip.part.layer);
         if let Some(start) = &clip.part.start {
             cursor.rewind(start);
         }

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{disk::Disk, production::Production, roll::Roll, tape::Tape};
+use super::{disk::Disk, production::Production, roll::Rolls, tape::Tape};
 use crate::{
-    media::{part::Part, program::Program},
+    media::{index::Layer, part::Part, program::Program},
     plan::Format,
     spec::Encoder,
     survey::Opened,
@@ -19,8 +19,8 @@ pub(crate) enum Prepared {
     Kept(Arc<Opened>, Kept),
     /// ffmpeg makes something of it.
     Production(Box<Production>),
-    /// Many, the first of which is open.
-    List(Arc<Roll>),
+    /// Many, the first of which is open; what is heard may be another list.
+    Lists(Rolls),
 }
 
 /// Where a rendition comes from.
@@ -39,8 +39,8 @@ pub(crate) enum Reel {
     Film(Film),
     /// What ffmpeg makes of one.
     Tape(Arc<Tape>),
-    /// One after the other.
-    Roll(Arc<Roll>),
+    /// One after the other; what is heard may be another list.
+    Rolls(Rolls),
 }
 
 /// A file that the native reader understands, and the way to its bytes.
@@ -69,10 +69,12 @@ impl Clip {
     /// A part of a film as an item of a stream of this format.
     pub(crate) fn new(film: Film, part: Part, skip_ms: u64, format: &Format) -> Self {
         let opened = &film.opened;
-        // Without a sound of its own it is as silent as the rest of the stream.
-        let program = match &opened.index.audio {
-            Some(_) => Arc::clone(&opened.program),
-            None => Arc::new(Program::new(&opened.index, format.audio())),
+        let alone = || Program::new(&opened.index.view(part.layer), format.audio());
+        let program = match (part.layer, &opened.index.audio) {
+            (Layer::Both, Some(_)) => Arc::clone(&opened.program),
+            // Without a sound of its own it is as silent as the rest of the stream.
+            (Layer::Both, None) | (Layer::Picture, _) => Arc::new(alone()),
+            (Layer::Sound, _) => Arc::new(alone().under_a_picture()),
         };
         Self { film, part, program, skip_ms }
     }

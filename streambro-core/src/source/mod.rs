@@ -23,6 +23,6 @@ pub(crate) use opener::Opener;
 pub(crate) use pass::{Child, PassEnd, PassFault, PassFigures, PassNews, PassSource};
 pub(crate) use production::{Production, Way};
 pub(crate) use reader::{Piece, Reader};
-pub(crate) use roll::{Roll, Wanted};
+pub(crate) use roll::{Roll, Rolls, Wanted};
 pub(crate) use rundown::Rundown;
 pub(crate) use tape::Tape;

@@ -33,6 +33,22 @@ const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// An item that played for so long before it failed was not broken from the start, in milliseconds.
 const SOUND_MS: u64 = 10_000;
 
+/// The playlists of a stream.
+#[derive(Clone, Debug)]
+pub(crate) struct Rolls {
+    /// What is seen; and heard, unless another one is.
+    pub(crate) picture: Arc<Roll>,
+    /// What is heard.
+    pub(crate) sound: Option<Arc<Roll>>,
+}
+
+impl Rolls {
+    /// Each of them.
+    pub(crate) fn each(&self) -> impl Iterator<Item = &Arc<Roll>> {
+        [Some(&self.picture), self.sound.as_ref()].into_iter().flatten()
+    }
+}
+
 /// A playlist on the air.
 #[derive(Debug)]
 pub(crate) struct Roll {

@@ -18,6 +18,17 @@ impl fmt::Display for ItemId {
     }
 }
 
+/// Which of a stream's playlists.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlaylistKind {
+    /// What is seen; and heard, unless there is a list of sounds.
+    #[default]
+    Main,
+    /// What is heard: that of [`Source::sound`](super::Source::sound).
+    Sound,
+}
+
 /// One change of a playlist that plays. None makes a new connection.
 ///
 /// What plays now goes on to its end, whatever becomes of it in the list; only [`Skip`](Self::Skip) and

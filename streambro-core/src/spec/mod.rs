@@ -13,7 +13,7 @@ mod times;
 mod url;
 
 pub use destination::{Destination, Trust};
-pub use edit::{Edit, ItemId};
+pub use edit::{Edit, ItemId, PlaylistKind};
 pub(crate) use encode::Size;
 pub use encode::{Decode, Encode, Encoder, Fps, Memory, Preset, Profile, Tune};
 pub use manner::{Lag, Rotation};
@@ -22,7 +22,7 @@ pub(crate) use playlist::check_count;
 pub use playlist::{AtEnd, Item, OnFailure, Order, Playlist};
 pub use policy::{AllowRule, DestinationPolicy};
 pub use retry::Retry;
-pub(crate) use stream::{MAX_DESTINATIONS, Media};
+pub(crate) use stream::MAX_DESTINATIONS;
 pub use stream::{Repeat, Resume, Source, StreamId, StreamSpec, Video};
 pub use times::Times;
 pub use url::{IngestUrl, UrlError};

@@ -201,6 +201,8 @@ impl fmt::Debug for StreamId {
 pub struct Source {
     pub(crate) media: Media,
     pub(crate) repeat: Repeat,
+    /// What is heard instead of its own sound.
+    pub(crate) sound: Option<Arc<Playlist>>,
 }
 
 /// One file, or many.
@@ -213,12 +215,21 @@ pub(crate) enum Media {
 impl Source {
     /// Plays an MP4 or FLV file. With a `media_root`, a relative path is taken from there.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self { media: Media::File(path.into()), repeat: Repeat::default() }
+        Self { media: Media::File(path.into()), repeat: Repeat::default(), sound: None }
     }
 
     /// Plays files one after the other, on one connection. The list can be changed while it plays.
     pub fn playlist(list: Playlist) -> Self {
-        Self { media: Media::List(Arc::new(list)), repeat: Repeat::default() }
+        Self { media: Media::List(Arc::new(list)), repeat: Repeat::default(), sound: None }
+    }
+
+    /// Lets the sound of other files be heard instead of its own: a short picture that loops over a long list of songs.
+    ///
+    /// The list plays for ever, at its own pace, and can be changed while it does. The stream ends with its picture.
+    #[must_use]
+    pub fn sound(mut self, list: Playlist) -> Self {
+        self.sound = Some(Arc::new(list));
+        self
     }
 
     /// Chooses how often it plays. Default: once.
@@ -234,9 +245,17 @@ impl Source {
         if self.repeat == Repeat::Times(0) {
             return Err(Error::new(ErrorKind::InvalidSpec, "repeat", "a source plays at least once"));
         }
+        if let Media::List(list) = &self.media {
+            list.check()?;
+        }
+        self.sound.as_ref().map_or(Ok(()), |list| list.check())
+    }
+
+    /// Its picture as a list: a file that is seen while other files are heard is a list of one.
+    pub(crate) fn list(&self) -> Option<Arc<Playlist>> {
         match &self.media {
-            Media::File(_) => Ok(()),
-            Media::List(list) => list.check(),
+            Media::List(list) => Some(Arc::clone(list)),
+            Media::File(file) => self.sound.is_some().then(|| Arc::new(Playlist::new([&**file]))),
         }
     }
 
@@ -258,6 +277,8 @@ struct Wire {
     file: Option<PathBuf>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     playlist: Option<Arc<Playlist>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sound: Option<Arc<Playlist>>,
     #[serde(default)]
     repeat: Repeat,
 }
@@ -274,7 +295,7 @@ impl TryFrom<Wire> for Source {
                 return Err(Error::new(ErrorKind::InvalidSpec, "source", detail));
             }
         };
-        Ok(Self { media, repeat: wire.repeat })
+        Ok(Self { media, repeat: wire.repeat, sound: wire.sound })
     }
 }
 
@@ -284,7 +305,7 @@ impl From<Source> for Wire {
             Media::File(file) => (Some(file), None),
             Media::List(list) => (None, Some(list)),
         };
-        Self { file, playlist, repeat: source.repeat }
+        Self { file, playlist, sound: source.sound, repeat: source.repeat }
     }
 }
 

@@ -141,6 +141,14 @@ impl Fsm {
         }
     }
 
+    /// The same of legs of which this is wanted.
+    pub(super) fn with_outlooks(mut self, outlooks: &[Outlook]) -> Self {
+        for (leg, outlook) in self.legs.iter_mut().zip(outlooks) {
+            leg.outlook = *outlook;
+        }
+        self
+    }
+
     /// The same of a source that ffmpeg makes.
     pub(super) fn with_passes(self, passes: Passes) -> Self {
         Self { passes: Some(Box::new(passes)), ..self }

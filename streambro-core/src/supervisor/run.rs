@@ -31,7 +31,7 @@ use crate::{
     monitor::Gauge,
     publish::{Dialer, Gate},
     session::Playhead,
-    source::{Child, Disks, Opener, Roll},
+    source::{Child, Disks, Opener, Rolls},
     spec::{StreamId, StreamSpec, Times},
     status::{LegPhase, LegStatus, Phase, Reason, StreamStatus},
 };
@@ -83,8 +83,8 @@ pub(crate) struct Run {
     span: Span,
     /// What makes what it plays, where ffmpeg is needed.
     making: OnceLock<Making>,
-    /// What it plays one after the other.
-    roll: OnceLock<Arc<Roll>>,
+    /// What it plays one after the other, and what is heard instead of that.
+    rolls: OnceLock<Rolls>,
 }
 
 /// What status shows of the state machine, copied out at every change.
@@ -135,7 +135,7 @@ impl Run {
             started_unix_ms: clock::unix_ms(),
             permit: Mutex::default(),
             making: OnceLock::new(),
-            roll: OnceLock::new(),
+            rolls: OnceLock::new(),
         })
     }
 
@@ -158,14 +158,14 @@ impl Run {
         self.making.get().and_then(Making::child)
     }
 
-    /// Its playlist, once it is open; `None` for a stream of one file.
-    pub(crate) fn roll(&self) -> Option<&Arc<Roll>> {
-        self.roll.get()
+    /// Its playlists, once they are open; `None` for a stream of one file.
+    pub(crate) fn rolls(&self) -> Option<&Rolls> {
+        self.rolls.get()
     }
 
-    /// Shows its playlist. A run has one at most.
-    pub(crate) fn show_roll(&self, roll: &Arc<Roll>) {
-        let _ = self.roll.set(Arc::clone(roll));
+    /// Shows its playlists, which never become others.
+    pub(crate) fn show_rolls(&self, rolls: &Rolls) {
+        let _ = self.rolls.set(rolls.clone());
     }
 
     /// Where it is, to look at or to wait for.

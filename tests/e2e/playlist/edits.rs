@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use streambro_core::PlaylistKind::Main;
 use streambro_core::{Edit, ErrorKind, EventKind, Item, ItemEnd, ItemId, Reason, Repeat};
 use streambro_tests::ffmpeg::{self, Clip};
 use streambro_tests::nginx::Nginx;
@@ -36,7 +37,7 @@ async fn a_thousand_edits_while_it_plays_make_no_connection_and_the_log_says_wha
     let mut chance = Chance(seed | 1);
     let mut refused = 0;
     for n in 0..1_000 {
-        let now = manager.playlist("edits").unwrap();
+        let now = manager.playlist("edits", Main).unwrap();
         let count = now.items.len() as u64;
         let mut any = || now.items[chance.below(count) as usize].id;
         let (id, before) = (any(), any());
@@ -53,7 +54,7 @@ async fn a_thousand_edits_while_it_plays_make_no_connection_and_the_log_says_wha
         };
         // Every tenth one by somebody who has not looked.
         let seen = if n % 10 == 9 { now.version.wrapping_sub(1) } else { now.version };
-        match manager.edit("edits", Some(seen), [edit]).await {
+        match manager.edit("edits", Main, Some(seen), [edit]).await {
             Ok(version) => assert_eq!(version, now.version + 1),
             Err(error) => {
                 assert_eq!(error.kind, ErrorKind::Conflict, "{error}");
@@ -95,12 +96,12 @@ async fn a_skip_ends_an_item_at_its_next_keyframe_and_a_jump_goes_where_it_says(
     let stream =
         manager.start(spec("skip", list(&films), Repeat::Once, &nginx.rtmp_url("live"))).await.unwrap();
     live(&stream).await;
-    manager.edit("skip", None, [Edit::Jump(ItemId(2))]).await.unwrap();
-    until("it has jumped", BOUND, || manager.playlist("skip").unwrap().now.item == ItemId(2)).await;
+    manager.edit("skip", Main, None, [Edit::Jump(ItemId(2))]).await.unwrap();
+    until("it has jumped", BOUND, || manager.playlist("skip", Main).unwrap().now.item == ItemId(2)).await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
-    manager.edit("skip", None, [Edit::Skip]).await.unwrap();
-    until("it has skipped", BOUND, || manager.playlist("skip").unwrap().now.item == ItemId(3)).await;
-    let run = manager.as_run("skip").unwrap();
+    manager.edit("skip", Main, None, [Edit::Skip]).await.unwrap();
+    until("it has skipped", BOUND, || manager.playlist("skip", Main).unwrap().now.item == ItemId(3)).await;
+    let run = manager.as_run("skip", Main).unwrap();
     assert!(run[..2].iter().all(|run| run.end == Some(ItemEnd::Skipped)), "{run:#?}");
     stream.stop();
     ends(&stream, Reason::Stopped).await;
@@ -124,17 +125,17 @@ async fn an_edit_that_cannot_join_is_refused_with_the_reason_and_changes_nothing
     let url = nginx.rtmp_url("live");
     let stream = manager.start(spec("edit", list(&films), Repeat::Forever, &url)).await.unwrap();
     let edits = [Edit::Append(Item::file(&films[0].path)), Edit::Append(Item::file(&other.path))];
-    let error = manager.edit("edit", None, edits).await.unwrap_err();
+    let error = manager.edit("edit", Main, None, edits).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::SourceUnsupported);
     assert!(error.detail.contains("640x360") && error.detail.contains("320x180"), "{error}");
-    let missing = manager.edit("edit", None, [Edit::Append("nowhere.mp4".into())]).await.unwrap_err();
+    let missing = manager.edit("edit", Main, None, [Edit::Append("nowhere.mp4".into())]).await.unwrap_err();
     assert_eq!(missing.kind, ErrorKind::SourceUnreadable);
-    assert_eq!(manager.playlist("edit").unwrap().version, 0);
+    assert_eq!(manager.playlist("edit", Main).unwrap().version, 0);
     stream.stop();
     ends(&stream, Reason::Stopped).await;
     let single = desk::spec("single", &films[0].path, Repeat::Forever, &url, "single");
     let stream = manager.start(single).await.unwrap();
-    let error = manager.edit("single", None, [Edit::Skip]).await.unwrap_err();
+    let error = manager.edit("single", Main, None, [Edit::Skip]).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidSpec);
     stream.stop();
     ends(&stream, Reason::Stopped).await;

@@ -3,6 +3,7 @@
 use std::fs::{self, OpenOptions};
 use std::time::Duration;
 
+use streambro_core::PlaylistKind::Main;
 use streambro_core::{AtEnd, Edit, EventKind, Item, ItemEnd, OnFailure, Phase, Playlist, Reason, Repeat};
 use streambro_tests::ffmpeg;
 use streambro_tests::nginx::Nginx;
@@ -23,11 +24,11 @@ async fn a_list_that_runs_dry_holds_its_last_picture_until_something_is_added() 
     let status = stream.status();
     assert_eq!(status.reason, Some(Reason::ListEnded), "{status:#?}");
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let version = manager.playlist("dry").unwrap().version;
+    let version = manager.playlist("dry", Main).unwrap().version;
     let edit = [Edit::Append(Item::file(&films[1].path))];
-    assert_eq!(manager.edit("dry", Some(version), edit).await.unwrap(), version + 1);
+    assert_eq!(manager.edit("dry", Main, Some(version), edit).await.unwrap(), version + 1);
     live(&stream).await;
-    until("it plays", BOUND, || manager.as_run("dry").unwrap().len() == 2).await;
+    until("it plays", BOUND, || manager.as_run("dry", Main).unwrap().len() == 2).await;
     reach(&stream, Phase::Holding).await;
     stream.stop();
     let status = ends(&stream, Reason::Stopped).await;
@@ -55,13 +56,13 @@ async fn a_file_that_is_cut_while_it_plays_is_left_within_a_second_and_the_next_
     ];
     let list = Playlist::new(items);
     let stream = manager.start(spec("cut", list, Repeat::Once, &nginx.rtmp_url("live"))).await.unwrap();
-    until("it plays", BOUND, || manager.as_run("cut").unwrap().len() == 2).await;
+    until("it plays", BOUND, || manager.as_run("cut", Main).unwrap().len() == 2).await;
     let whole = fs::metadata(&victim).unwrap().len();
     OpenOptions::new().write(true).open(&victim).unwrap().set_len(whole / 2).unwrap();
     let status = ends(&stream, Reason::Finished).await;
     let recordings = nginx.settled("cut", 1, BOUND).await;
     assert_eq!((recordings.len(), status.legs[0].attempts), (1, 1), "{status:#?}");
-    let run = manager.as_run("cut").unwrap();
+    let run = manager.as_run("cut", Main).unwrap();
     let end = run[1].end.clone().unwrap();
     assert!(matches!(end, ItemEnd::Failed { reason: Reason::SourceTruncated, .. }), "{run:#?}");
     let show = Show::of(&recordings[0], &films);

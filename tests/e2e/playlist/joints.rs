@@ -1,5 +1,6 @@
 //! Joints between files of mixed origin.
 
+use streambro_core::PlaylistKind::Main;
 use streambro_core::{ErrorKind, Reason, Repeat};
 use streambro_tests::ffmpeg::Clip;
 use streambro_tests::nginx::Nginx;
@@ -26,7 +27,7 @@ async fn files_of_mixed_origin_play_in_order_on_one_connection_and_the_tracks_st
     }
     assert!(show.worst_offset_ms < 22.0, "{}", show.worst_offset_ms);
     assert_eq!((show.still, status.silent_frames), (0, show.silent as u64));
-    let run: Vec<_> = manager.as_run("mixed").unwrap();
+    let run: Vec<_> = manager.as_run("mixed", Main).unwrap();
     let order: Vec<_> = films.iter().map(|film| film.path.clone()).collect();
     assert_eq!(files(&run), [&order[..], &order, &order].concat());
     book.audit();

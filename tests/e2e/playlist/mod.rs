@@ -3,5 +3,6 @@
 mod edits;
 mod hold;
 mod joints;
+mod layers;
 mod points;
 mod show;

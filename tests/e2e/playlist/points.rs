@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use streambro_core::PlaylistKind::Main;
 use streambro_core::{Item, Playlist, Reason, Repeat};
 use streambro_tests::ffmpeg::{self, Clip};
 use streambro_tests::nginx::Nginx;
@@ -17,7 +18,7 @@ fn ms(at: u64) -> Duration {
 /// The keyframe of a film that is shown last at or before `ms`, and first at or after it.
 fn around(film: &Film, ms: f64) -> (usize, usize) {
     let keys = || film.video.iter().enumerate().filter(|(_, picture)| picture.key);
-    let before = keys().filter(|(_, picture)| picture.pts_ms() <= ms + 0.5).last();
+    let before = keys().rfind(|(_, picture)| picture.pts_ms() <= ms + 0.5);
     let after = keys().find(|(_, picture)| picture.pts_ms() >= ms - 0.5);
     (before.map_or(0, |(at, _)| at), after.map_or(film.video.len(), |(at, _)| at))
 }
@@ -53,7 +54,7 @@ async fn an_item_plays_from_the_keyframe_before_its_in_point_to_the_one_behind_i
     assert!(show.worst_offset_ms < 22.0, "{}", show.worst_offset_ms);
     // No hole of sound where a part begins or ends.
     assert!(show.silent <= 2 * wanted.len(), "{show:#?}");
-    let run = manager.as_run("points").unwrap();
+    let run = manager.as_run("points", Main).unwrap();
     let lengths: Vec<_> = run.iter().filter_map(|run| run.played_ms).collect();
     let frames: Vec<_> = got.iter().map(|(_, _, len)| *len as u64 * 1_000 / 30).collect();
     assert!(

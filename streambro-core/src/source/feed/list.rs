@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{Batch, Feed, Fill, Item, begin};
 use crate::{
     media::{
+        index::Layer,
         packet::{Sample, Track},
         timeline::Timeline,
     },
@@ -114,7 +115,7 @@ impl List {
     }
 
     fn leads(&self, sample: &Sample) -> bool {
-        sample.track == Track::Video || self.played.clip.part.index.video.is_none()
+        (sample.track == Track::Video) == self.played.clip.part.index.video.is_some()
     }
 
     /// What becomes of the next sample.
@@ -184,11 +185,11 @@ impl Feed {
                     // They are read by the reader that there is.
                     return Some(Fill::Full);
                 }
-                let anew = !list.played.clip.program.announces_the_same(&next.clip.program);
+                let news = list.played.clip.program.news(&next.clip.program);
                 list.enter(&next);
                 begin(&mut self.timeline, &next.clip.part.index, self.laps);
                 self.item = Item::clip(&next.clip);
-                Some(Fill::Changed { anew })
+                Some(Fill::Changed(news))
             }
             Follow::Dry if list.is_holding() => {
                 let whole = self.timeline.hold_until(until_ms, list.picture().as_ref(), &mut batch.packets);
@@ -204,6 +205,9 @@ impl Feed {
 
     /// Gives up what cannot be read, if something else may follow. Returns whether that is so.
     pub(crate) fn give_up(&mut self, reason: Reason, detail: &str) -> bool {
+        if let Some(sound) = self.sound.as_mut().filter(|sound| sound.last == Layer::Sound) {
+            return sound.feed.give_up(reason, detail);
+        }
         let (Item::Film(..), Some(list)) = (&self.item, &mut self.list) else { return false };
         match list.state {
             State::Playing => {

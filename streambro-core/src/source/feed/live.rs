@@ -210,8 +210,8 @@ impl Feed {
                 live.at += 1;
                 live.settle();
                 begin(&mut self.timeline, &film.opened.index, self.laps);
-                let anew =
-                    live.program().is_none_or(|program| !program.announces_the_same(&film.opened.program));
+                let news =
+                    live.program().map(|program| program.news(&film.opened.program)).unwrap_or_default();
                 self.item = Item::film(film);
                 if let Item::Film(_, cursor) = &self.item {
                     // The tape is gone as soon as everybody is here: nobody may be led back to it.
@@ -222,10 +222,11 @@ impl Feed {
                         laps: self.laps,
                         begins: true,
                         played: None,
+                        sound: None,
                         dts,
                     });
                 }
-                Some(Fill::Changed { anew })
+                Some(Fill::Changed(news))
             }
             Look::Entry(Entry::Over) => {
                 live.leave_item(&mut self.timeline);
@@ -269,6 +270,7 @@ impl Feed {
                 laps: self.laps,
                 begins: ticks == 0,
                 played: None,
+                sound: None,
                 dts: due,
             });
             live.picture = Some(*sample).filter(|sample| sample.track == Track::Video);

@@ -1,6 +1,6 @@
 //! What a playlist needs beside its legs: somebody who opens what comes next, and tells what became of what played.
 
-use std::sync::Arc;
+use std::{future::pending, sync::Arc};
 
 use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
@@ -10,32 +10,42 @@ use crate::{
     error::{Error, ErrorKind},
     event::{Bus, EventKind},
     journal::{Entry, What},
-    source::{Opener, Roll},
+    source::{Opener, Roll, Rolls},
     status::{AsRun, ItemEnd, Reason},
 };
 
-/// The programme of a stream with a playlist.
+/// The programme of a stream with playlists.
 pub(super) struct Programme {
-    roll: Arc<Roll>,
-    /// What opens the next item.
-    _opening: AbortOnDropHandle<()>,
+    rolls: Rolls,
+    /// What opens the next items.
+    _opening: Vec<AbortOnDropHandle<()>>,
 }
 
 impl Programme {
-    pub(super) fn new(roll: &Arc<Roll>, opener: &Arc<dyn Opener>) -> Self {
-        let opening = tokio::spawn(keep_open(Arc::clone(roll), Arc::clone(opener)));
-        Self { roll: Arc::clone(roll), _opening: AbortOnDropHandle::new(opening) }
+    pub(super) fn new(rolls: &Rolls, opener: &Arc<dyn Opener>) -> Self {
+        let open = |roll: &Arc<Roll>| tokio::spawn(keep_open(Arc::clone(roll), Arc::clone(opener)));
+        let opening = rolls.each().map(|roll| AbortOnDropHandle::new(open(roll))).collect();
+        Self { rolls: rolls.clone(), _opening: opening }
     }
 
     /// Waits until there is something to tell. Returns why what comes next is not there, if it is not. Cancel safe.
     pub(super) async fn tells(&self) -> Option<(Reason, String)> {
-        self.roll.tells().await;
-        self.roll.trouble()
+        let heard = async {
+            match &self.rolls.sound {
+                Some(sound) => sound.tells().await,
+                None => pending().await,
+            }
+        };
+        tokio::select! {
+            () = self.rolls.picture.tells() => {}
+            () = heard => {}
+        }
+        self.rolls.picture.trouble()
     }
 
     /// Tells what has begun, ended and failed since the last time.
     pub(super) fn tell(&self, run: &Run, bus: &Bus) {
-        for record in self.roll.take_told() {
+        for record in self.rolls.each().flat_map(|roll| roll.take_told()) {
             if let Some((reason, words)) = words(&record) {
                 run.note(&run.span, Entry::new(What::Item(reason), &words));
             }

@@ -3,7 +3,6 @@
 use std::{
     future::pending,
     sync::{Arc, atomic::Ordering::Relaxed},
-    time::Duration,
 };
 
 use tokio::{
@@ -112,9 +111,9 @@ impl Supervisor {
                 run.open_studio(&studio);
                 (Reel::Tape(Arc::clone(studio.tape())), Some(studio))
             }
-            Prepared::List(roll) => (Reel::Roll(roll), None),
+            Prepared::Lists(rolls) => (Reel::Rolls(rolls), None),
         };
-        let programme = run.roll().map(|roll| Programme::new(roll, &services.opener));
+        let programme = run.rolls().map(|rolls| Programme::new(rolls, &services.opener));
         let road = Road {
             id: run.id.clone(),
             repeat: run.spec.source.repeat,
@@ -131,8 +130,8 @@ impl Supervisor {
             run.id.as_str().bytes().fold(run.started_unix_ms, |seed, byte| {
                 seed.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte)
             });
-        let mut fsm = Fsm::new(legs, seed, Arc::clone(&services.times), run.spec.retry);
-        fsm.handle(Input::Outlets(run.orders().outlooks()), Duration::ZERO);
+        let fsm = Fsm::new(legs, seed, Arc::clone(&services.times), run.spec.retry);
+        let fsm = fsm.with_outlooks(&run.orders().outlooks());
         let fsm = match &studio {
             Some(studio) => fsm.with_passes(studio.passes(&run.spec, seed)),
             None => fsm,
