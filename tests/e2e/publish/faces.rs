@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 use streambro_core::{
-    Admission, AlertAction, Alerts, AllowRule, Block, Decode, Destination, DestinationPolicy, Encode,
-    Encoder, EndSignal, Event, EventFilter, EventKind, Fps, Host, IngestUrl, LegPhase, Memory, Phase,
-    Platform, Preset, Profile, Repeat, Retry, Sandbox, Secret, Source, StreamId, StreamManager, StreamSpec,
-    Times, Track, Trust, Tune, Unsupported, Video,
+    Admission, AlertAction, Alerts, AllowRule, AtEnd, Block, Decode, Destination, DestinationPolicy, Edit,
+    Encode, Encoder, EndSignal, Event, EventFilter, EventKind, Fps, Host, IngestUrl, Item, ItemId, Lag,
+    LegPhase, Memory, OnFailure, Order, Phase, Platform, Playlist, PlaylistKind, Preset, Profile, Repeat,
+    Resume, Retry, Rotation, Sandbox, Secret, Source, StreamId, StreamManager, StreamSpec, Times, Track,
+    Trust, Tune, Unsupported, Video,
 };
 use streambro_tests::ffmpeg::Clip;
 use streambro_tests::hostile::{Attack, Hostile, Stage};
@@ -136,6 +137,29 @@ fn settings(faces: &mut Faces, key: &str) {
     hear!(faces, StreamManager::builder().destinations(policy).alerts(alerts), EndSignal::Interrupt);
     hear!(faces, Unsupported::EditList, Track::Audio);
     encoding(faces);
+    let rotation = Rotation::every(Duration::from_secs(60)).pause(Duration::from_secs(5));
+    let lag = Lag::skip(Duration::from_secs(2));
+    let pair =
+        destination.backup("rtmps://127.0.0.1:2/live").expect("the URL is good").rotation(rotation).lag(lag);
+    let item = Item::file("a.mp4").from(Duration::from_secs(1));
+    let edit = Edit::Insert { before: ItemId(0), item: item.clone() };
+    let list = Playlist::new([item.clone()]).shuffle(1);
+    let source = Source::playlist(list.clone()).sound(list.clone());
+    let wanted = StreamSpec::new("list", source.clone()).destination(pair.clone()).resume(Resume::WallClock);
+    hear!(faces, rotation, lag, pair, item, edit, ItemId(0), list, source, wanted, Resume::Item);
+    hear!(faces, AtEnd::Hold, OnFailure::Hold, Order::Shuffle { seed: 1 }, PlaylistKind::Sound);
+}
+
+/// What is known of a playlist that plays.
+async fn playlist(faces: &mut Faces, manager: &StreamManager, file: &Path, url: &str, key: &str) {
+    let source = Source::playlist(Playlist::new([file, file]));
+    let stream = manager.start(StreamSpec::new("list", source).destination(to(url, key))).await.unwrap();
+    let run = || manager.as_run("list", PlaylistKind::Main).expect("it plays");
+    until("an item has ended", BOUND, || run().len() == 2).await;
+    let status = manager.playlist("list", PlaylistKind::Main).expect("it plays");
+    hear!(faces, status, status.items[0], run()[0], run()[0].end.clone().expect("it has ended"));
+    stream.stop();
+    stream.ended().await;
 }
 
 /// What a host says of encoding.
@@ -265,6 +289,7 @@ async fn no_public_type_shows_a_key_in_debug_display_or_json_and_none_is_left_ou
     settings(&mut faces, key);
     surroundings(&mut faces, &manager).await;
 
+    playlist(&mut faces, &manager, &clip, &server.url(), key).await;
     let of = |id: &str, server: &Hostile| spec(id, &clip, Repeat::Forever, &server.url(), key).user("alice");
     outlooks(&mut faces, &manager, &of("on-air", &server)).await;
     let on_the_fly = of("made", &server).video(made().live());
