@@ -102,8 +102,8 @@ pub use secret::Secret;
 pub use session::{RemuxReport, remux};
 pub use spec::{
     AllowRule, AtEnd, Band, Decode, Destination, DestinationPolicy, Edit, Encode, Encoder, Fps, Item, ItemId,
-    Lag, Memory, OnFailure, Order, Origin, Platform, PlatformProfile, Playlist, PlaylistKind, Preset,
-    Profile, Repeat, Resume, Retry, Rotation, Source, StreamId, StreamSpec, Trust, Tune, Video,
+    Lag, Memory, OnFailure, OnMismatch, Order, Origin, Platform, PlatformProfile, Playlist, PlaylistKind,
+    Preset, Profile, Repeat, Resume, Retry, Rotation, Source, StreamId, StreamSpec, Trust, Tune, Video,
 };
 #[doc(hidden)]
 pub use spec::{IngestUrl, Times, UrlError};

@@ -5,13 +5,21 @@ use std::{path::Path, sync::Arc};
 use async_trait::async_trait;
 use tokio::time::timeout;
 
-use super::{open::Sources, user::Caller, verbs::StreamManager, workshop::aside};
+use super::{
+    open::{Sources, shape, with_rendition},
+    user::Caller,
+    verbs::StreamManager,
+    workshop::aside,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
-    media::part::Part,
-    plan::Format,
-    source::{Clip, Film, Opener, Prepared, Roll, Rolls, Rundown, Wanted},
-    spec::{AtEnd, Edit, Item, Playlist, PlaylistKind, Repeat, StreamSpec},
+    media::{index::Layer, part::Part},
+    plan::{Format, Road, Work, road},
+    source::{Clip, Film, Opener, Opening, Prepared, Roll, Rolls, Rundown, Show, Wanted},
+    spec::{
+        AtEnd, Edit, Encode, Encoder, Item, OnMismatch, Playlist, PlaylistKind, Repeat, Source, StreamSpec,
+        Video,
+    },
     status::{AsRun, PlaylistStatus},
     supervisor::Run,
     survey::{Opened, source_error},
@@ -24,45 +32,152 @@ impl Sources {
     /// Opens the playlists of a spec: of each what comes first and what follows it.
     pub(super) async fn open_lists(&self, list: &Playlist, spec: &StreamSpec) -> Result<Prepared> {
         let Some(sound) = &spec.source.sound else {
-            let roll = self.open_list(list, spec.source.repeat, None).await?;
-            return Ok(Prepared::Lists(Rolls { picture: roll, sound: None }));
+            let (picture, work) = self.open_list(list, spec, None).await?;
+            return Ok(Prepared::Lists(Rolls { picture, sound: None, work }));
         };
+        if spec.video != Video::Copy {
+            let detail = "under the sound of another list the picture is copied: leave the encoder out";
+            return Err(Error::new(ErrorKind::InvalidSpec, "video", detail));
+        }
         let first = |list: &Playlist| Rundown::new(list, Repeat::Once).advance();
         let (Some(seen), Some(heard)) = (first(list), first(sound)) else { return Err(nothing()) };
         let seen = self.open_film(&seen.item.file).await?;
         let heard = self.open_film(&heard.item.file).await?;
         let [picture_format, sound_format] = Format::of_layers(&seen.index, &heard.index);
-        let picture = self.open_list(list, spec.source.repeat, Some(picture_format)).await?;
+        let (picture, _) = self.open_list(list, spec, Some(picture_format)).await?;
         // Silence is what follows a list of songs that has ended.
         let endless = Playlist { at_end: AtEnd::Hold, ..(**sound).clone() };
-        let sound = self.open_list(&endless, Repeat::Forever, Some(sound_format)).await?;
-        Ok(Prepared::Lists(Rolls { picture, sound: Some(sound) }))
+        let (sound, _) = self.open_list(&endless, spec, Some(sound_format)).await?;
+        Ok(Prepared::Lists(Rolls { picture, sound: Some(sound), work: None }))
     }
 
-    /// Opens a playlist of this format, or of that of what comes first.
-    async fn open_list(&self, list: &Playlist, repeat: Repeat, format: Option<Format>) -> Result<Arc<Roll>> {
-        let mut rundown = Rundown::new(list, repeat);
-        let Some(first) = rundown.advance() else {
-            return Err(nothing());
+    /// Opens a playlist of this format, or of that of what comes first. What comes first is ready then, unless ffmpeg makes
+    /// it; what comes second is known to be sound.
+    async fn open_list(
+        &self,
+        list: &Playlist,
+        spec: &StreamSpec,
+        format: Option<Format>,
+    ) -> Result<(Arc<Roll>, Option<Work>)> {
+        let repeat = if format.as_ref().is_some_and(|format| format.layer() == Layer::Sound) {
+            Repeat::Forever
+        } else {
+            spec.source.repeat
         };
-        let opened = self.open_film(&first.item.file).await?;
-        let second = match rundown.upcoming().cloned() {
-            Some(slot) => Some((self.open_film(&slot.item.file).await?, slot)),
-            None => None,
+        let mut ahead = Rundown::new(list, repeat);
+        let rundown = ahead.clone();
+        let Some(first) = ahead.advance() else { return Err(nothing()) };
+        let second = ahead.upcoming().cloned();
+        let format = match format {
+            Some(format) => format,
+            None => self.format(&first.item, second.as_ref().map(|slot| &*slot.item), spec).await?,
         };
-        let indexes = [Some(&opened), second.as_ref().map(|(opened, _)| opened)];
-        let own = || Format::of(indexes.into_iter().flatten().map(|opened| &*opened.index));
-        let format = format.unwrap_or_else(own);
-        let clip = self.clip(&first.item, 0, opened, &format).await?;
-        let next = match second {
-            Some((opened, slot)) => Some((self.clip(&slot.item, 0, opened, &format).await?, slot)),
-            None => None,
-        };
-        let roll = Roll::new(list, rundown, (first, clip), format);
-        if let Some((clip, slot)) = next {
-            roll.offer(Wanted { slot, skip_ms: 0 }, clip);
+        let wanted = |slot| Wanted { slot, skip_ms: 0 };
+        let first = wanted(first);
+        let opening = self.open_item(&first, &format, spec).await?;
+        if let Some(second) = second {
+            self.open_item(&wanted(second), &format, spec).await?;
         }
-        Ok(Arc::new(roll))
+        let roll = Roll::new(list, rundown, format);
+        let work = match opening {
+            Opening::Clip(clip) => {
+                roll.offer(first, Show::Clip(clip));
+                None
+            }
+            // It begins with the stream.
+            Opening::Production(production, _) => Some(production.work),
+        };
+        Ok((Arc::new(roll), work))
+    }
+
+    /// What a playlist looks and sounds like that begins with these.
+    async fn format(&self, first: &Item, second: Option<&Item>, spec: &StreamSpec) -> Result<Format> {
+        if spec.video == Video::Copy {
+            match self.open_film(&first.file).await {
+                Err(error) if error.kind == ErrorKind::SourceUnsupported => {}
+                first => {
+                    let first = first?;
+                    let second = match second {
+                        // What is the matter with it is met when it is opened.
+                        Some(second) => self.open_film(&second.file).await.ok(),
+                        None => None,
+                    };
+                    let both = [Some(&first), second.as_ref()];
+                    return Ok(Format::of(both.into_iter().flatten().map(|opened| &*opened.index)));
+                }
+            }
+        }
+        let learnt = self.learn(&Source::file(&first.file), &spec.video).await?;
+        let shape = shape(learnt.foreign.as_ref());
+        let encode = spec.video.encoding().cloned().unwrap_or_else(|| Encode::new(Encoder::Auto));
+        let (_, mut rate, mut channels) = encode.resolved_sound();
+        let heard = learnt.foreign.as_ref().and_then(|foreign| foreign.audio.as_ref());
+        if let Some(heard) = heard.filter(|heard| spec.video == Video::Copy && heard.codec == "aac") {
+            (rate, channels) = (heard.sample_rate, u8::try_from(heard.channels).unwrap_or(2));
+        }
+        Ok(Format::made(encode.size.unwrap_or(shape.size), rate, channels))
+    }
+
+    /// Opens an item, and makes sure that it can join.
+    async fn open_item(&self, wanted: &Wanted, format: &Format, spec: &StreamSpec) -> Result<Opening> {
+        let item = &wanted.slot.item;
+        let mut video = spec.video.clone();
+        if video == Video::Copy || format.layer() == Layer::Sound {
+            match self.open_film(&item.file).await {
+                Err(error) if error.kind == ErrorKind::SourceUnsupported && format.layer() == Layer::Both => {
+                }
+                opened => {
+                    let opened = opened?;
+                    let renders = spec.source.on_mismatch() == OnMismatch::Render;
+                    match format.refuses(&opened.index).filter(|_| renders && format.layer() == Layer::Both) {
+                        Some(_) => video = Encode::new(Encoder::Auto).into(),
+                        None => {
+                            return self.clip(item, wanted.skip_ms, opened, format).await;
+                        }
+                    }
+                }
+            }
+        }
+        Box::pin(self.open_made(wanted, format, video)).await
+    }
+
+    /// Opens an item of which ffmpeg makes something.
+    async fn open_made(&self, wanted: &Wanted, format: &Format, video: Video) -> Result<Opening> {
+        let item = &wanted.slot.item;
+        let name = item.file.display().to_string();
+        let video = match &video {
+            Video::Encode(encode) => format.matched(encode).into(),
+            Video::Copy => Video::Copy,
+        };
+        let from_ms = item.from_ms.unwrap_or(0).saturating_add(wanted.skip_ms);
+        // Of a part nothing is kept.
+        let whole = from_ms == 0 && item.to_ms.is_none();
+        let source = Source::file(&item.file).repeat(if whole { Repeat::Forever } else { Repeat::Once });
+        let learnt = self.learn(&source, &video).await?;
+        let road = road(&video, &learnt.known(), learnt.tools.is_ok());
+        if video == Video::Copy
+            && let Some(why) = learnt.foreign.as_ref().and_then(|foreign| format.refuses_foreign(foreign))
+        {
+            return Err(Error::new(ErrorKind::SourceUnsupported, name, why));
+        }
+        let mut made = match road {
+            Road::Copy => {
+                let opened = self.open_film(&item.file).await?;
+                return self.clip(item, wanted.skip_ms, opened, format).await;
+            }
+            road => self.production(&source, &video, road, learnt).await?,
+        };
+        if let Some(to_ms) = item.to_ms {
+            made.source.length_ms = Some(made.source.length_ms.map_or(to_ms, |length| length.min(to_ms)));
+            made.to_ms = Some(to_ms);
+        }
+        match with_rendition(made).await? {
+            Prepared::Kept(opened, _) | Prepared::Film(opened) => {
+                self.clip(item, wanted.skip_ms, opened, format).await
+            }
+            Prepared::Production(made) => Ok(Opening::Production(made, from_ms)),
+            Prepared::Lists(_) => Err(Error::new(ErrorKind::InvalidSpec, name, "a list is no item")),
+        }
     }
 
     async fn open_film(&self, file: &Path) -> Result<Arc<Opened>> {
@@ -70,7 +185,7 @@ impl Sources {
     }
 
     /// What an item plays of a film, once it is sure that it can join the stream.
-    async fn clip(&self, item: &Item, skip_ms: u64, opened: Arc<Opened>, format: &Format) -> Result<Clip> {
+    async fn clip(&self, item: &Item, skip_ms: u64, opened: Arc<Opened>, format: &Format) -> Result<Opening> {
         let name = item.file.display().to_string();
         if let Some(why) = format.refuses(&opened.index) {
             return Err(Error::new(ErrorKind::SourceUnsupported, name, why));
@@ -92,16 +207,14 @@ impl Sources {
         }
         let skip_ms = part.index.begins_ms().saturating_sub(from_ms);
         let film = Film { disk: self.disks.of(opened.device), opened };
-        Ok(Clip::new(film, part, skip_ms, format))
+        Ok(Opening::Clip(Box::new(Clip::new(film, part, skip_ms, format))))
     }
 }
 
 #[async_trait]
 impl Opener for Sources {
-    async fn open(&self, wanted: &Wanted, format: &Format) -> Result<Clip> {
-        let item = &wanted.slot.item;
-        let opened = self.open_film(&item.file).await?;
-        self.clip(item, wanted.skip_ms, opened, format).await
+    async fn open(&self, wanted: &Wanted, format: &Format, spec: &StreamSpec) -> Result<Opening> {
+        self.open_item(wanted, format, spec).await
     }
 }
 
@@ -170,8 +283,8 @@ impl StreamManager {
         let roll = Arc::clone(roll(&run, which)?);
         for item in edits.iter().flat_map(Edit::added).take(MOST_LOOKED_AT) {
             item.check()?;
-            let opened = self.0.sources.open_film(&item.file).await?;
-            self.0.sources.clip(item, 0, opened, roll.format()).await?;
+            let wanted = Wanted::new(item);
+            self.0.sources.open_item(&wanted, roll.format(), &run.spec).await?;
         }
         if run.ended_at().is_some() {
             return Err(Error::new(ErrorKind::Ended, id, "the stream is over; start it again"));

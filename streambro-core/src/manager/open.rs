@@ -190,12 +190,13 @@ impl Sources {
             keep,
             work,
             why,
+            to_ms: None,
         })
     }
 }
 
 /// Takes the rendition of what is to be made, if it has been made before.
-async fn with_rendition(made: Production) -> Result<Prepared> {
+pub(super) async fn with_rendition(made: Production) -> Result<Prepared> {
     if let Some(keep) = &made.keep
         && timeout(HASH_PATIENCE, keep.hashed()).await.is_ok()
     {
@@ -236,7 +237,7 @@ pub(super) fn work(video: &Video, road: &Road, learnt: &Learnt) -> Work {
     }
 }
 
-fn shape(foreign: Option<&Foreign>) -> Shape {
+pub(super) fn shape(foreign: Option<&Foreign>) -> Shape {
     let video = foreign.and_then(|foreign| foreign.video.as_ref());
     Shape {
         size: video.map_or(Size { width: 1_280, height: 720 }, |video| Size {

@@ -6,7 +6,7 @@ use crate::{
     limits::{Demand, Permit, Prospect, Refusal},
     monitor::{ProcessSample, Root},
     plan::{self, Cost, Facts},
-    source::Prepared,
+    source::{Prepared, Rolls},
     spec::{Destination, Encoder, StreamId, StreamSpec},
     supervisor::Run,
 };
@@ -127,6 +127,7 @@ pub(super) fn cost(spec: &StreamSpec, prepared: &Prepared) -> Cost {
             Cost::native(Facts::of(&opened.index, opened.len).bits_per_second, tls)
         }
         Prepared::Production(made) => Cost::of(&made.work, tls),
+        Prepared::Lists(Rolls { work: Some(work), .. }) => Cost::of(work, tls),
         Prepared::Lists(rolls) => Cost::native(rolls.each().map(|roll| roll.bits_per_second()).sum(), tls),
     }
 }

@@ -3,7 +3,7 @@
 use super::bits::Bits;
 
 /// Sampling rates by samplingFrequencyIndex (ISO/IEC 14496-3, table 1.18).
-const RATES: [u32; 13] =
+pub(crate) const SAMPLE_RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
 /// Audio object type of spectral band replication (ISO/IEC 14496-3, table 1.17).
 const SBR: u8 = 5;
@@ -79,7 +79,7 @@ pub fn low_complexity(rate: u32, channels: u8) -> Option<Box<[u8]>> {
         return None;
     }
     let mut bits = BitWriter::new().put(2, 5);
-    bits = match RATES.iter().position(|&known| known == rate) {
+    bits = match SAMPLE_RATES.iter().position(|&known| known == rate) {
         Some(index) => bits.put(u32::try_from(index).ok()?, 4),
         None => bits.put(15, 4).put(rate, 24),
     };
@@ -169,7 +169,7 @@ fn object_type(bits: &mut Bits<'_>) -> Option<u8> {
 fn rate(bits: &mut Bits<'_>) -> Option<u32> {
     let rate = match bits.take(4)? {
         15 => bits.take(24)?,
-        index => *RATES.get(usize::try_from(index).ok()?)?,
+        index => *SAMPLE_RATES.get(usize::try_from(index).ok()?)?,
     };
     (rate > 0).then_some(rate)
 }

@@ -58,6 +58,16 @@ impl Index {
         }
     }
 
+    /// Ticks of the leading track in milliseconds.
+    pub(crate) fn ms(&self, ticks: u64) -> u64 {
+        let timescale = match (&self.video, &self.audio) {
+            (Some(video), _) => video.timescale,
+            (None, Some(audio)) => audio.timescale,
+            (None, None) => NonZeroU32::MIN,
+        };
+        u64::try_from(u128::from(ticks) * 1_000 / u128::from(timescale.get())).unwrap_or(u64::MAX)
+    }
+
     /// The audio format of a stream that plays this: the file's own, else the one that every platform takes.
     pub(crate) fn audio_config(&self) -> AudioConfig {
         let own = self.audio.as_ref().and_then(|audio| audio.configs.first());
@@ -182,6 +192,15 @@ impl AudioConfig {
     pub(crate) fn frame_ms(&self) -> i64 {
         let rate = i64::from(self.sample_rate.max(1));
         ((i64::from(self.frame_samples) * 1_000 + rate / 2) / rate).max(1)
+    }
+
+    /// AAC-LC at a rate and with channels that AAC has a number for; else as [`silent`](Self::silent).
+    pub(crate) fn lc(sample_rate: u32, channels: u8) -> Self {
+        let index = super::aac::SAMPLE_RATES.iter().position(|rate| *rate == sample_rate);
+        let Some(index) = index.filter(|_| (1..=7).contains(&channels)) else { return Self::silent() };
+        // object type 2, frequency index, channel configuration, GASpecificConfig all 0 (ISO/IEC 14496-3, 1.6.2.1)
+        let bits = 2_u16 << 11 | (index as u16) << 7 | u16::from(channels) << 3;
+        Self { asc: bits.to_be_bytes().into(), sample_rate, channel_config: channels, ..Self::silent() }
     }
 
     /// The track of a stream whose file has no sound: AAC-LC, 48 kHz, stereo, which every platform takes.

@@ -1,6 +1,12 @@
 //! What may follow what on one connection.
 
-use crate::media::index::{AudioConfig, Index, Layer};
+use crate::{
+    media::{
+        foreign::Foreign,
+        index::{AudioConfig, Index, Layer},
+    },
+    spec::{Encode, Size},
+};
 
 /// What a stream looks and sounds like, from its first item on: receivers expect it to stay so.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +30,22 @@ impl Format {
     pub(crate) fn of_layers(picture: &Index, sound: &Index) -> [Self; 2] {
         let layer = |layer, size| Self { size, audio: sound.audio_config(), layer };
         [layer(Layer::Picture, size(picture)), layer(Layer::Sound, None)]
+    }
+
+    /// That of a stream whose first item ffmpeg makes.
+    pub(crate) fn made(size: Size, sample_rate: u32, channels: u8) -> Self {
+        let audio = AudioConfig::lc(sample_rate, channels);
+        Self { size: Some((size.width, size.height)), audio, layer: Layer::Both }
+    }
+
+    /// How an item is encoded so that it can join.
+    pub(crate) fn matched(&self, encode: &Encode) -> Encode {
+        let channels = u8::min(self.audio.channel_config, 8);
+        let encode = encode.clone().sample_rate(self.audio.sample_rate).channels(channels);
+        match self.size {
+            Some((width, height)) => encode.size(width, height),
+            None => encode,
+        }
     }
 
     /// What of its items plays.
@@ -69,6 +91,26 @@ impl Format {
             .or_else(|| by_sound("sample rate", |config| format!("{} Hz", config.sample_rate)))
             .or_else(|| by_sound("number of channels", |config| config.channel_config.to_string()))
             .or_else(|| by_sound("kind of AAC", |config| format!("object type {}", config.object_type)))
+    }
+}
+
+impl Format {
+    /// The same of a file that ffmpeg copies.
+    pub(crate) fn refuses_foreign(&self, next: &Foreign) -> Option<String> {
+        let differ = |what: &str, is: u32, wanted: u32| {
+            (is != wanted).then(|| format!("its {what} is {is}, the stream's is {wanted}: encode it alike"))
+        };
+        let (width, height) = self.size.unwrap_or_default();
+        let seen = next.video.as_ref().and_then(|video| {
+            differ("width", video.width, width).or_else(|| differ("height", video.height, height))
+        });
+        // Sound that is no AAC is encoded anyhow.
+        let heard = next.audio.as_ref().filter(|audio| audio.codec == "aac");
+        seen.or_else(|| {
+            let heard = heard?;
+            differ("sample rate", heard.sample_rate, self.audio.sample_rate)
+                .or_else(|| differ("number of channels", heard.channels, self.audio.channel_config.into()))
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use self::{
     live::Live,
 };
 use super::{
-    film::{Clip, Film, Reel},
+    film::{Clip, Film, Reel, Show},
     reader::Reader,
     roll::{Played, Roll},
 };
@@ -63,6 +63,8 @@ pub(crate) struct Feed {
 #[derive(Debug)]
 #[expect(clippy::large_enum_variant, reason = "of a thousand streams nearly all play files")]
 enum Item {
+    /// Before the first one of a playlist.
+    Nothing,
     Film(Film, Cursor),
     Tape(Box<Live>),
 }
@@ -143,9 +145,10 @@ impl Feed {
         let list = List::new(roll);
         let mut timeline = Timeline::new(roll.format().silence().map_or(NO_SILENCE, silence_of));
         let laps = Laps { left: None, done: 0 };
-        let clip = &list.played.clip;
-        begin(&mut timeline, &clip.part.index, laps);
-        let item = Item::clip(clip);
+        if let Some(index) = list.index() {
+            begin(&mut timeline, index, laps);
+        }
+        let item = Item::of(&list.played.show);
         Self { item, timeline, laps, ended: false, list: Some(Box::new(list)), sound: None }
     }
 
@@ -182,8 +185,12 @@ impl Feed {
                 return Ok(Fill::Full);
             }
             let fill = match &mut self.item {
+                _ if self.list.as_ref().is_some_and(|list| !list.is_playing()) => {
+                    self.follow(until_ms, batch)
+                }
                 Item::Film(..) => self.step_film(reader, until_ms, batch)?,
                 Item::Tape(_) => self.step_tape(until_ms, batch),
+                Item::Nothing => Some(Fill::Dry),
             };
             if let Some(fill) = fill {
                 return Ok(fill);
@@ -199,7 +206,7 @@ impl Feed {
         }
         if let (Some(list), Some(played)) = (&mut self.list, &mark.played) {
             if !Arc::ptr_eq(&list.played, played) {
-                self.item = Item::clip(&played.clip);
+                self.item = Item::of(&played.show);
             }
             list.enter(played);
         }
@@ -212,7 +219,7 @@ impl Feed {
             }
             (Place::Tape(place), Item::Tape(live)) => live.seek(place),
             // A file plays from its tape's end on; nothing leads back.
-            (Place::Tape(_), Item::Film(..)) => return,
+            (Place::Tape(_), Item::Film(..)) | (_, Item::Nothing) => return,
         }
         self.timeline = mark.timeline;
         self.laps = mark.laps;
@@ -225,6 +232,7 @@ impl Feed {
             return sound.feed.reader();
         }
         match &self.item {
+            Item::Nothing => Reader::nothing(),
             Item::Film(film, _) => Reader::new(film),
             Item::Tape(live) => Reader::of_tape(live.tape()),
         }
@@ -236,9 +244,10 @@ impl Feed {
             return sound.feed.program();
         }
         match &self.item {
-            Item::Film(film, _) => match &self.list {
-                Some(list) => Some(&list.played.clip.program),
-                None => Some(&film.opened.program),
+            Item::Nothing => None,
+            Item::Film(film, _) => match self.list.as_ref().map(|list| &list.played.show) {
+                Some(Show::Clip(clip)) => Some(&clip.program),
+                _ => Some(&film.opened.program),
             },
             Item::Tape(live) => live.program(),
         }
@@ -248,9 +257,9 @@ impl Feed {
     /// receiver waits.
     pub(crate) fn hold(&mut self) {
         match (&mut self.item, &mut self.list) {
+            (_, Some(list)) if !list.is_playing() => list.hold(&mut self.timeline),
             (Item::Tape(live), _) => live.hold(&mut self.timeline),
-            (Item::Film(..), Some(list)) => list.hold(&mut self.timeline),
-            (Item::Film(..), None) => {}
+            (Item::Film(..) | Item::Nothing, _) => {}
         }
     }
 
@@ -285,9 +294,6 @@ impl Feed {
         until_ms: u64,
         batch: &mut Batch,
     ) -> Result<Option<Fill>, MediaError> {
-        if self.list.as_ref().is_some_and(|list| !list.is_playing()) {
-            return Ok(self.follow(until_ms, batch));
-        }
         let Item::Film(film, cursor) = &mut self.item else { return Ok(None) };
         let Batch { packets: out, key } = batch;
         let Some(sample) = cursor.peek(reader)? else {
@@ -306,7 +312,7 @@ impl Feed {
             self.timeline.fill(until_ms, out);
             return Ok(Some(Fill::Filled));
         }
-        let index = self.list.as_ref().map_or(&film.opened.index, |list| &list.played.clip.part.index);
+        let index = self.list.as_ref().and_then(|list| list.index()).unwrap_or(&film.opened.index);
         if index.is_entrance(&sample) {
             let begins = sample.dts <= index.leading_dts();
             if let Some(ticks) = self.list.as_mut().and_then(|list| list.ends_before(&sample)) {
@@ -365,6 +371,14 @@ impl Item {
     fn film(film: Film) -> Self {
         let cursor = Cursor::new(Arc::clone(&film.opened.index));
         Self::Film(film, cursor)
+    }
+
+    fn of(show: &Show) -> Self {
+        match show {
+            Show::Nothing => Self::Nothing,
+            Show::Clip(clip) => Self::clip(clip),
+            Show::Tape(staged) => Self::Tape(Box::new(Live::new(&staged.tape))),
+        }
     }
 
     fn clip(clip: &Clip) -> Self {

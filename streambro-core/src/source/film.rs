@@ -1,12 +1,15 @@
 //! What a stream plays.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+
+use tokio_util::sync::CancellationToken;
 
 use super::{disk::Disk, production::Production, roll::Rolls, tape::Tape};
 use crate::{
     media::{index::Layer, part::Part, program::Program},
-    plan::Format,
+    plan::{Facts, Format},
     spec::Encoder,
+    status::Reason,
     survey::Opened,
 };
 
@@ -50,6 +53,88 @@ pub(crate) struct Film {
     pub opened: Arc<Opened>,
     /// The threads of the device it is on.
     pub disk: Arc<Disk>,
+}
+
+/// What an item of a playlist plays.
+#[derive(Debug)]
+pub(crate) enum Show {
+    /// Nothing: it stands before the first one.
+    Nothing,
+    /// A film, as it is.
+    Clip(Box<Clip>),
+    /// What ffmpeg makes of one.
+    Tape(Staged),
+}
+
+/// What ffmpeg makes of an item. Dropped, or told so, it is made no further.
+#[derive(Debug)]
+pub(crate) struct Staged {
+    /// What has been made.
+    pub(crate) tape: Arc<Tape>,
+    /// How far into the item it begins, in milliseconds.
+    pub(crate) skip_ms: u64,
+    /// How long it plays, in milliseconds, where that is known.
+    pub(crate) length_ms: Option<u64>,
+    /// What one destination is sent.
+    pub(crate) bits_per_second: u64,
+    /// Why it ends before its time, once it does.
+    pub(crate) fault: Arc<OnceLock<(Reason, String)>>,
+    /// Ends what makes it.
+    pub(crate) maker: CancellationToken,
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        self.maker.cancel();
+    }
+}
+
+impl Show {
+    /// How far into the item it begins, in milliseconds.
+    pub(super) fn skip_ms(&self) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Clip(clip) => clip.skip_ms,
+            Self::Tape(staged) => staged.skip_ms,
+        }
+    }
+
+    /// It plays no longer: no more is made of it.
+    pub(super) fn retire(&self) {
+        if let Self::Tape(staged) = self {
+            staged.maker.cancel();
+        }
+    }
+
+    /// How long it plays, in milliseconds, where that is known.
+    pub(super) fn length_ms(&self) -> Option<u64> {
+        match self {
+            Self::Nothing => Some(0),
+            Self::Clip(clip) => Some(clip.part.index.length_ms()),
+            Self::Tape(staged) => staged.length_ms,
+        }
+    }
+
+    /// What one destination is sent.
+    pub(super) fn bits_per_second(&self) -> u64 {
+        match self {
+            Self::Nothing => 0,
+            Self::Clip(clip) => {
+                let opened = &clip.film.opened;
+                Facts::of(&opened.index, opened.len).bits_per_second
+            }
+            Self::Tape(staged) => staged.bits_per_second,
+        }
+    }
+
+    /// What goes around its first frames.
+    pub(super) fn program(&self) -> Option<Arc<Program>> {
+        match self {
+            Self::Nothing => None,
+            Self::Clip(clip) => Some(Arc::clone(&clip.program)),
+            Self::Tape(staged) => staged.tape.first_program(),
+        }
+    }
 }
 
 /// An item of a playlist that can be played: a film, or a part of it, as one of a stream's.

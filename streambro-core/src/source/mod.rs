@@ -17,9 +17,9 @@ mod tape;
 
 pub(crate) use disk::Disks;
 pub(crate) use feed::{Batch, Feed, FeedMark, Fill};
-pub(crate) use film::{Clip, Film, Kept, Prepared, Reel};
+pub(crate) use film::{Clip, Film, Kept, Prepared, Reel, Show, Staged};
 pub(crate) use keeper::{Keep, Keeper};
-pub(crate) use opener::Opener;
+pub(crate) use opener::{Opener, Opening};
 pub(crate) use pass::{Child, PassEnd, PassFault, PassFigures, PassNews, PassSource};
 pub(crate) use production::{Production, Way};
 pub(crate) use reader::{Piece, Reader};

@@ -4,12 +4,21 @@ use std::fmt;
 
 use async_trait::async_trait;
 
-use super::{film::Clip, roll::Wanted};
-use crate::{error::Result, plan::Format};
+use super::{film::Clip, production::Production, roll::Wanted};
+use crate::{error::Result, plan::Format, spec::StreamSpec};
 
 /// Opens the items of a playlist while it plays.
 #[async_trait]
 pub(crate) trait Opener: fmt::Debug + Send + Sync {
-    /// Opens an item, and makes sure that it can join a stream of this format. Cancel safe.
-    async fn open(&self, wanted: &Wanted, format: &Format) -> Result<Clip>;
+    /// Opens an item of a stream, and makes sure that it can join one of this format. Cancel safe.
+    async fn open(&self, wanted: &Wanted, format: &Format, spec: &StreamSpec) -> Result<Opening>;
+}
+
+/// An item that is open and understood.
+#[derive(Debug)]
+pub(crate) enum Opening {
+    /// It is copied as it is.
+    Clip(Box<Clip>),
+    /// ffmpeg makes something of it, from so many milliseconds of the film on.
+    Production(Box<Production>, u64),
 }

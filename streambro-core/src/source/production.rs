@@ -36,6 +36,8 @@ pub(crate) struct Production {
     pub(crate) work: Work,
     /// Why ffmpeg is needed, for people.
     pub(crate) why: String,
+    /// Where in the film it ends, in milliseconds, if that is not its end.
+    pub(crate) to_ms: Option<u64>,
 }
 
 /// One way to make it.
@@ -102,6 +104,7 @@ impl Production {
     ) -> Pass {
         let mut job = self.ways[way.min(self.ways.len() - 1)].job.clone();
         job.start = Duration::from_millis(from_ms);
+        job.limit = self.to_ms.map(|to| Duration::from_millis(to.saturating_sub(from_ms)));
         job.progress = true;
         let mut launch = Launch::new(&self.ffmpeg, ffmpeg::argv(&job));
         launch.input = Some(Arc::clone(&self.source.file));

@@ -54,6 +54,8 @@ pub(crate) struct Reader {
 
 #[derive(Debug)]
 enum Origin {
+    /// There is nothing to read.
+    Nothing,
     Film(Film),
     /// In memory: there is nothing to fetch.
     Tape(Arc<Tape>),
@@ -75,6 +77,11 @@ impl Reader {
     /// Reads from a file, through the threads of its device.
     pub(crate) fn new(film: &Film) -> Self {
         Self::from_origin(Origin::Film(film.clone()))
+    }
+
+    /// Reads nothing.
+    pub(super) fn nothing() -> Self {
+        Self::from_origin(Origin::Nothing)
     }
 
     /// Reads from a tape.
@@ -100,6 +107,8 @@ impl Reader {
     pub(crate) fn gather(&self, buf: &mut [u8], pieces: &[Piece]) -> io::Result<()> {
         let film = match &self.origin {
             Origin::Film(film) => film,
+            Origin::Nothing if pieces.is_empty() => return Ok(()),
+            Origin::Nothing => return Err(io::ErrorKind::NotFound.into()),
             Origin::Tape(tape) => {
                 return pieces
                     .iter()

@@ -12,14 +12,14 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    film::Clip,
+    film::Show,
     rundown::{Rundown, Slot},
 };
 use crate::{
     clock,
     error::Result,
-    plan::{Facts, Format},
-    spec::{AtEnd, Edit, OnFailure, Playlist},
+    plan::{Format, Work},
+    spec::{AtEnd, Edit, Item, ItemId, OnFailure, Playlist},
     status::{AsRun, ItemEnd, PlaylistItem, PlaylistStatus, Reason},
 };
 
@@ -40,6 +40,8 @@ pub(crate) struct Rolls {
     pub(crate) picture: Arc<Roll>,
     /// What is heard.
     pub(crate) sound: Option<Arc<Roll>>,
+    /// How ffmpeg makes it, where it does.
+    pub(crate) work: Option<Work>,
 }
 
 impl Rolls {
@@ -58,6 +60,8 @@ pub(crate) struct Roll {
     state: Mutex<State>,
     /// Something else comes next: for who opens it.
     wants: Notify,
+    /// What comes next is wanted sooner: for the same.
+    hurries: Notify,
     /// Something has begun, ended or failed: for who tells it.
     tells: Notify,
 }
@@ -75,9 +79,9 @@ struct State {
     failures: u32,
     trouble: Option<(Reason, String)>,
     /// What became of the head so far.
-    now: Record,
+    now: Option<Record>,
     past: VecDeque<Record>,
-    /// Records since the first one.
+    /// Records that were made.
     recorded: u64,
     /// What is to be told, oldest first.
     told: VecDeque<AsRun>,
@@ -87,7 +91,7 @@ struct State {
 #[derive(Debug)]
 struct Ready {
     wanted: Wanted,
-    clip: Clip,
+    show: Show,
 }
 
 /// What should play next.
@@ -96,6 +100,13 @@ pub(crate) struct Wanted {
     pub(crate) slot: Slot,
     /// How far into the item it begins, in milliseconds: 0 unless it has failed there.
     pub(crate) skip_ms: u64,
+}
+
+impl Wanted {
+    /// An item that is in no list yet.
+    pub(crate) fn new(item: &Item) -> Self {
+        Self { slot: Slot { id: ItemId(u64::MAX), item: Arc::new(item.clone()) }, skip_ms: 0 }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -111,7 +122,7 @@ struct Record {
 #[derive(Debug)]
 pub(crate) struct Played {
     /// What plays.
-    pub(super) clip: Clip,
+    pub(super) show: Show,
     cut: Mutex<Cut>,
     next: OnceLock<Arc<Self>>,
 }
@@ -136,8 +147,8 @@ pub(super) enum Follow {
 }
 
 impl Played {
-    fn new(clip: Clip) -> Arc<Self> {
-        Arc::new(Self { clip, cut: Mutex::default(), next: OnceLock::new() })
+    fn new(show: Show) -> Arc<Self> {
+        Arc::new(Self { show, cut: Mutex::default(), next: OnceLock::new() })
     }
 
     /// Whether the item ends before a keyframe, which is not its first: all legs get the same answer.
@@ -169,19 +180,17 @@ impl Drop for Played {
 }
 
 impl Roll {
-    /// Begins with what `rundown` has begun with, which is `first`.
-    pub(crate) fn new(list: &Playlist, rundown: Rundown, first: (Slot, Clip), format: Format) -> Self {
-        let (slot, clip) = first;
-        let now = Record::new(0, slot, 0);
+    /// Stands before the first item.
+    pub(crate) fn new(list: &Playlist, rundown: Rundown, format: Format) -> Self {
         let state = State {
             rundown,
-            head: Played::new(clip),
+            head: Played::new(Show::Nothing),
             ready: None,
             again: None,
             failures: 0,
             trouble: None,
-            told: [now.shown()].into(),
-            now,
+            told: VecDeque::new(),
+            now: None,
             past: VecDeque::new(),
             recorded: 0,
             over: false,
@@ -192,8 +201,14 @@ impl Roll {
             at_end: list.at_end,
             state: Mutex::new(state),
             wants: Notify::new(),
+            hurries: Notify::new(),
             tells: Notify::new(),
         }
+    }
+
+    /// What becomes of items that cannot be played.
+    pub(crate) fn on_failure(&self) -> OnFailure {
+        self.on_failure
     }
 
     /// What every item must look and sound like.
@@ -204,12 +219,28 @@ impl Roll {
     /// What one destination is sent, at most, as far as that is known: of what plays, and of what comes next.
     pub(crate) fn bits_per_second(&self) -> u64 {
         let state = self.state();
-        let clips = [Some(&state.head.clip), state.ready.as_ref().map(|ready| &ready.clip)];
-        let rates = clips.into_iter().flatten().map(|clip| {
-            let opened = &clip.film.opened;
-            Facts::of(&opened.index, opened.len).bits_per_second
-        });
+        let shows = [Some(&state.head.show), state.ready.as_ref().map(|ready| &ready.show)];
+        let rates = shows.into_iter().flatten().map(Show::bits_per_second);
         rates.max().unwrap_or(0)
+    }
+
+    /// Whether there is something to send.
+    pub(crate) fn has_begun(&self) -> bool {
+        let state = self.state();
+        !matches!(state.head.show, Show::Nothing) || state.ready.is_some()
+    }
+
+    /// How much of what plays is left when the stream's clock is at `media_ms`, in milliseconds; `None` where nobody knows,
+    /// and 0 where somebody waits already.
+    pub(crate) fn left_ms(&self, media_ms: u64) -> Option<u64> {
+        let state = self.state();
+        match &state.now {
+            Some(now) if now.end.is_none() && !lock(&state.head.cut).wanted => {
+                let end = now.began_ms.saturating_add(state.head.show.length_ms()?);
+                Some(end.saturating_sub(media_ms))
+            }
+            _ => Some(0),
+        }
     }
 
     /// What was decided last.
@@ -238,14 +269,18 @@ impl Roll {
             }
             return Follow::Dry;
         };
-        let Some(ready) = state.ready.take_if(|ready| ready.wanted == wanted) else { return Follow::Dry };
+        let Some(ready) = state.ready.take_if(|ready| ready.wanted == wanted) else {
+            self.hurries.notify_one();
+            return Follow::Dry;
+        };
         if state.again.take().is_none() {
             state.rundown.advance();
         }
-        let next = Played::new(ready.clip);
+        let next = Played::new(ready.show);
         // Under the lock nobody else has.
         let _ = played.next.set(Arc::clone(&next));
-        state.head = Arc::clone(&next);
+        let before = std::mem::replace(&mut state.head, Arc::clone(&next));
+        before.show.retire();
         state.trouble = None;
         state.begin(wanted.slot, at_ms);
         drop(state);
@@ -264,16 +299,18 @@ impl Roll {
         at_ms: u64,
     ) {
         let mut state = self.state();
-        if !Arc::ptr_eq(played, &state.head) || state.now.end.is_some() {
+        if !Arc::ptr_eq(played, &state.head) || state.now.as_ref().is_none_or(|now| now.end.is_some()) {
             // Another leg was there before.
             return;
         }
         state.end(at_ms, ItemEnd::Failed { reason, detail: detail.to_owned() });
         state.failures = if reached_ms >= SOUND_MS { 1 } else { state.failures + 1 };
         state.trouble = Some((reason, detail.to_owned()));
-        if self.on_failure == OnFailure::Hold {
-            let skip_ms = played.clip.skip_ms + reached_ms;
-            state.again = Some(Wanted { slot: state.now.slot.clone(), skip_ms });
+        if self.on_failure == OnFailure::Hold
+            && let Some(now) = &state.now
+        {
+            let (slot, skip_ms) = (now.slot.clone(), played.show.skip_ms() + reached_ms);
+            state.again = Some(Wanted { slot, skip_ms });
         }
         drop(state);
         self.wants.notify_one();
@@ -307,6 +344,11 @@ impl Roll {
         }
     }
 
+    /// Waits until what comes next may be wanted sooner. For the same caller. Cancel safe.
+    pub(crate) async fn hurries(&self) {
+        self.hurries.notified().await;
+    }
+
     fn patience(&self, state: &State) -> Duration {
         let free = match self.on_failure {
             OnFailure::Skip => u32::try_from(state.rundown.slots().len()).unwrap_or(u32::MAX),
@@ -319,10 +361,15 @@ impl Roll {
     }
 
     /// Hands in what was opened.
-    pub(crate) fn offer(&self, wanted: Wanted, clip: Clip) {
+    pub(crate) fn offer(&self, wanted: Wanted, show: Show) {
         let mut state = self.state();
         if state.wanted().as_ref() == Some(&wanted) {
-            state.ready = Some(Ready { wanted, clip });
+            state.ready = Some(Ready { wanted, show });
+        }
+        let first = matches!(state.head.show, Show::Nothing);
+        drop(state);
+        if first {
+            self.tells.notify_one();
         }
     }
 
@@ -353,6 +400,7 @@ impl Roll {
         let version = state.rundown.edit(expected, edits)?;
         if edits.iter().any(Edit::cuts) {
             lock(&state.head.cut).wanted = true;
+            self.hurries.notify_one();
             state.again = None;
         }
         if edits.iter().any(|edit| !edit.added().is_empty()) {
@@ -390,7 +438,7 @@ impl Roll {
         let items = state.rundown.slots().iter();
         PlaylistStatus {
             version: state.rundown.version(),
-            now: state.now.shown(),
+            now: state.now.as_ref().map(Record::shown),
             next: state.wanted().map(|wanted| wanted.slot.id),
             items: items.map(|slot| PlaylistItem { id: slot.id, item: (*slot.item).clone() }).collect(),
         }
@@ -399,7 +447,7 @@ impl Roll {
     /// What became of the latest items, oldest first; the last one may be playing.
     pub(crate) fn as_run(&self) -> Vec<AsRun> {
         let state = self.state();
-        let mut records: Vec<_> = state.past.iter().chain([&state.now]).map(Record::shown).collect();
+        let mut records: Vec<_> = state.past.iter().chain(&state.now).map(Record::shown).collect();
         records.sort_by_key(|record| record.number);
         records
     }
@@ -424,7 +472,7 @@ impl State {
 
     /// Ends the head, if it has not ended. Returns whether that is news.
     fn finish(&mut self, at_ms: u64) -> bool {
-        if self.now.end.is_some() {
+        if self.now.as_ref().is_none_or(|now| now.end.is_some()) {
             return false;
         }
         self.failures = 0;
@@ -433,33 +481,32 @@ impl State {
     }
 
     fn end(&mut self, at_ms: u64, end: ItemEnd) {
-        self.now.end = Some((at_ms.saturating_sub(self.now.began_ms), end));
-        self.tell(self.now.shown());
+        let Some(now) = &mut self.now else { return };
+        now.end = Some((at_ms.saturating_sub(now.began_ms), end));
+        let told = now.shown();
+        self.tell(told);
     }
 
     /// Another item is on the air.
     fn begin(&mut self, slot: Slot, at_ms: u64) {
         let record = Record::new(self.next_number(), slot, at_ms);
         self.tell(record.shown());
-        let before = std::mem::replace(&mut self.now, record);
-        self.remember(before);
+        if let Some(before) = self.now.replace(record) {
+            push(&mut self.past, before);
+        }
     }
 
     /// An item should have been on the air.
     fn miss(&mut self, slot: Slot, end: ItemEnd) {
-        let at_ms = self.now.began_ms;
+        let at_ms = self.now.as_ref().map_or(0, |now| now.began_ms);
         let record = Record { end: Some((0, end)), ..Record::new(self.next_number(), slot, at_ms) };
         self.tell(record.shown());
-        self.remember(record);
+        push(&mut self.past, record);
     }
 
     fn next_number(&mut self) -> u64 {
         self.recorded += 1;
-        self.recorded
-    }
-
-    fn remember(&mut self, record: Record) {
-        push(&mut self.past, record);
+        self.recorded - 1
     }
 
     fn tell(&mut self, record: AsRun) {

@@ -69,6 +69,8 @@ struct State {
     audio: Vec<AudioConfig>,
     film: Option<Film>,
     closed: bool,
+    /// What takes the place of sound that is not there, if not the usual silence.
+    silence: Option<AudioConfig>,
     /// Nobody listens.
     sink: bool,
 }
@@ -113,6 +115,13 @@ impl Tape {
     pub(crate) fn sink() -> Self {
         let tape = Self::default();
         tape.state().sink = true;
+        tape
+    }
+
+    /// One whose silence sounds like this.
+    pub(crate) fn with_silence(silence: &AudioConfig) -> Self {
+        let tape = Self::default();
+        tape.state().silence = Some(silence.clone());
         tape
     }
 
@@ -225,6 +234,14 @@ impl Tape {
         self.state().store.holds(offset)
     }
 
+    /// What goes around its first frames, as long as they are there.
+    pub(super) fn first_program(&self) -> Option<Arc<Program>> {
+        match self.state().entries.front() {
+            Some(Entry::Begin(run)) => Some(Arc::clone(&run.program)),
+            _ => None,
+        }
+    }
+
     /// The file that plays after it, once there is one.
     pub(super) fn film(&self) -> Option<Film> {
         self.state().film.clone()
@@ -310,7 +327,9 @@ impl State {
         if let Some(audio) = &mut index.audio {
             audio.configs.clone_from(&self.audio);
         }
-        let program = Arc::new(Program::new(&index, &index.audio_config()));
+        let silence = self.silence.clone().filter(|_| index.audio.is_none());
+        let silence = silence.unwrap_or_else(|| index.audio_config());
+        let program = Arc::new(Program::new(&index, &silence));
         self.entries.push_back(Entry::Begin(Run { index: Arc::new(index), program }));
     }
 

@@ -19,7 +19,7 @@ pub use encode::{Decode, Encode, Encoder, Fps, Memory, Preset, Profile, Tune};
 pub use manner::{Lag, Rotation};
 pub use platform::{Band, Origin, Platform, PlatformProfile};
 pub(crate) use playlist::check_count;
-pub use playlist::{AtEnd, Item, OnFailure, Order, Playlist};
+pub use playlist::{AtEnd, Item, OnFailure, OnMismatch, Order, Playlist};
 pub use policy::{AllowRule, DestinationPolicy};
 pub use retry::Retry;
 pub(crate) use stream::MAX_DESTINATIONS;

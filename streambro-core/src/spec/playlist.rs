@@ -85,6 +85,8 @@ pub struct Playlist {
     pub(crate) on_failure: OnFailure,
     #[serde(default)]
     pub(crate) at_end: AtEnd,
+    #[serde(default)]
+    pub(crate) on_mismatch: OnMismatch,
 }
 
 impl Playlist {
@@ -95,6 +97,7 @@ impl Playlist {
             order: Order::default(),
             on_failure: OnFailure::default(),
             at_end: AtEnd::default(),
+            on_mismatch: OnMismatch::default(),
         }
     }
 
@@ -116,6 +119,13 @@ impl Playlist {
     #[must_use]
     pub fn at_end(mut self, at_end: AtEnd) -> Self {
         self.at_end = at_end;
+        self
+    }
+
+    /// Chooses what happens when an item looks or sounds unlike the first. Default: [`OnMismatch::Refuse`].
+    #[must_use]
+    pub fn on_mismatch(mut self, on_mismatch: OnMismatch) -> Self {
+        self.on_mismatch = on_mismatch;
         self
     }
 
@@ -165,6 +175,19 @@ pub enum OnFailure {
     Skip,
     /// The picture stands still until it is there; one that failed on the way goes on where it was.
     Hold,
+}
+
+/// What happens when an item of a playlist has another size, or another sample rate, number of channels or kind of AAC, than
+/// the first one: no receiver takes that on one connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum OnMismatch {
+    /// It is refused: by `start` if it is among the first two, by an edit that adds it, else when its turn comes.
+    #[default]
+    Refuse,
+    /// ffmpeg makes it alike. With [`Builder::renditions`](crate::Builder::renditions) it does that once.
+    Render,
 }
 
 /// What happens when nothing follows in a playlist.

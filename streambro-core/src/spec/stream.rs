@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{Destination, Encode, Encoder, Playlist, Retry};
+use super::{Destination, Encode, Encoder, OnMismatch, Playlist, Retry};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The version of the JSON form.
@@ -259,6 +259,14 @@ impl Source {
         }
     }
 
+    /// What becomes of items that do not fit.
+    pub(crate) fn on_mismatch(&self) -> OnMismatch {
+        match &self.media {
+            Media::File(_) => OnMismatch::Refuse,
+            Media::List(list) => list.on_mismatch,
+        }
+    }
+
     /// The file that it begins with.
     pub(crate) fn first_file(&self) -> &Path {
         match &self.media {
@@ -367,6 +375,14 @@ pub enum Video {
 }
 
 impl Video {
+    /// How it is encoded, if it is.
+    pub(crate) fn encoding(&self) -> Option<&Encode> {
+        match self {
+            Self::Encode(encode) => Some(encode),
+            Self::Copy => None,
+        }
+    }
+
     /// Encodes the picture with `encoder`; what is not said stays as it is in the file.
     pub fn encode(encoder: Encoder) -> Encode {
         Encode::new(encoder)

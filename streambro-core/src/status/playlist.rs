@@ -13,8 +13,8 @@ use crate::spec::{Item, ItemId};
 pub struct PlaylistStatus {
     /// One more with each edit. An edit that names it is refused once it is another.
     pub version: u64,
-    /// What plays now.
-    pub now: AsRun,
+    /// What plays now, or played last; `None` before the first.
+    pub now: Option<AsRun>,
     /// What comes next if nothing changes; `None` when nothing does.
     pub next: Option<ItemId>,
     /// Everything in it, in the order in which it is written.

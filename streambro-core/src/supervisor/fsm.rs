@@ -32,8 +32,13 @@ pub(super) enum Input {
     PassEnded(PassEnd),
     /// The delay before a run is over.
     PassDue,
-    /// Something of a playlist has begun, ended or failed; why what comes next is not there, if it is not.
-    Source(Option<(Reason, String)>),
+    /// Something of a playlist has begun, ended or failed.
+    Source {
+        /// Why what comes next is not there, if it is not.
+        trouble: Option<(Reason, String)>,
+        /// Whether there is something to send.
+        ready: bool,
+    },
     /// Somebody wants its connections made anew.
     Renew,
     /// What is wanted of its destinations, by their numbers.
@@ -100,6 +105,8 @@ pub(super) struct Fsm {
     passes: Option<Box<Passes>>,
     /// Why what comes next in a playlist is not there. Boxed likewise.
     trouble: Option<Box<(Reason, String)>>,
+    /// Nothing of a playlist is there yet.
+    waits: bool,
     stopping: Option<(Reason, String)>,
 }
 
@@ -137,6 +144,7 @@ impl Fsm {
             legs,
             passes: None,
             trouble: None,
+            waits: false,
             stopping: None,
         }
     }
@@ -147,6 +155,11 @@ impl Fsm {
             leg.outlook = *outlook;
         }
         self
+    }
+
+    /// The same of a playlist that has nothing to send yet.
+    pub(super) fn waiting(self) -> Self {
+        Self { waits: true, ..self }
     }
 
     /// The same of a source that ffmpeg makes.
@@ -185,6 +198,7 @@ impl Fsm {
         match input {
             // Nobody is called before there is something to send.
             Input::Begin if self.passes.is_some() => self.encode(at, &mut effects),
+            Input::Begin if self.waits => {}
             Input::Begin => self.dial_all(&mut effects),
             Input::Flows => {
                 if self.passes.as_deref_mut().is_some_and(Passes::flows) {
@@ -197,7 +211,12 @@ impl Fsm {
                     self.encode(at, &mut effects);
                 }
             }
-            Input::Source(trouble) => self.trouble = trouble.map(Box::new),
+            Input::Source { trouble, ready } => {
+                self.trouble = trouble.map(Box::new);
+                if ready && std::mem::take(&mut self.waits) && self.stopping.is_none() {
+                    self.dial_all(&mut effects);
+                }
+            }
             Input::Due(leg) => self.dial(leg, &mut effects),
             Input::Signal(leg, kind) => self.signal(leg, kind, at, &mut effects),
             Input::Ended(leg, end) => self.ended(leg, end, at, &mut effects),
@@ -216,7 +235,7 @@ impl Fsm {
             return;
         }
         let begun = self.phase != Phase::Preparing;
-        let on_call = begun && self.passes.as_deref().is_none_or(Passes::has_flowed);
+        let on_call = begun && !self.waits && self.passes.as_deref().is_none_or(Passes::has_flowed);
         for (leg, outlook) in outlooks.iter().enumerate() {
             let known = self.legs.get(leg).is_some_and(|leg| leg.outlook.serial == outlook.serial);
             if !known {

@@ -104,6 +104,12 @@ impl Passes {
         }
     }
 
+    /// The same from a place in the film on.
+    pub(super) fn beginning_at(mut self, from_ms: u64) -> Self {
+        self.plan.from_ms = from_ms;
+        self
+    }
+
     pub(crate) fn plan(&self) -> PassPlan {
         self.plan
     }

@@ -3,6 +3,7 @@
 mod notes;
 mod outlets;
 mod programme;
+mod stage;
 mod studio;
 mod task;
 
@@ -82,7 +83,7 @@ pub(crate) struct Run {
     books: Arc<Books>,
     span: Span,
     /// What makes what it plays, where ffmpeg is needed.
-    making: OnceLock<Making>,
+    making: Mutex<Option<Making>>,
     /// What it plays one after the other, and what is heard instead of that.
     rolls: OnceLock<Rolls>,
 }
@@ -134,7 +135,7 @@ impl Run {
             shown: Mutex::new(shown),
             started_unix_ms: clock::unix_ms(),
             permit: Mutex::default(),
-            making: OnceLock::new(),
+            making: Mutex::default(),
             rolls: OnceLock::new(),
         })
     }
@@ -155,7 +156,7 @@ impl Run {
 
     /// Its ffmpeg, while one runs.
     pub(crate) fn child(&self) -> Option<Child> {
-        self.making.get().and_then(Making::child)
+        self.making().as_ref().and_then(Making::child)
     }
 
     /// Its playlists, once they are open; `None` for a stream of one file.
@@ -166,6 +167,11 @@ impl Run {
     /// Shows its playlists, which never become others.
     pub(crate) fn show_rolls(&self, rolls: &Rolls) {
         let _ = self.rolls.set(rolls.clone());
+    }
+
+    fn making(&self) -> MutexGuard<'_, Option<Making>> {
+        // Whole at every instant, whatever panicked.
+        self.making.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where it is, to look at or to wait for.
@@ -347,7 +353,7 @@ impl Run {
             bytes: legs.iter().map(|leg| leg.bytes).sum(),
             started_unix_ms: self.started_unix_ms,
             usage: self.gauge.usage().filter(|_| shown.ended_at.is_none()),
-            encoding: self.making.get().map(|making| making.status(shown.ended_at.is_some())),
+            encoding: self.making().as_ref().map(|making| making.status(shown.ended_at.is_some())),
             legs,
         }
     }

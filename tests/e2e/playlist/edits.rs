@@ -97,10 +97,16 @@ async fn a_skip_ends_an_item_at_its_next_keyframe_and_a_jump_goes_where_it_says(
         manager.start(spec("skip", list(&films), Repeat::Once, &nginx.rtmp_url("live"))).await.unwrap();
     live(&stream).await;
     manager.edit("skip", Main, None, [Edit::Jump(ItemId(2))]).await.unwrap();
-    until("it has jumped", BOUND, || manager.playlist("skip", Main).unwrap().now.item == ItemId(2)).await;
+    until("it has jumped", BOUND, || {
+        manager.playlist("skip", Main).unwrap().now.is_some_and(|run| run.item == ItemId(2))
+    })
+    .await;
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     manager.edit("skip", Main, None, [Edit::Skip]).await.unwrap();
-    until("it has skipped", BOUND, || manager.playlist("skip", Main).unwrap().now.item == ItemId(3)).await;
+    until("it has skipped", BOUND, || {
+        manager.playlist("skip", Main).unwrap().now.is_some_and(|run| run.item == ItemId(3))
+    })
+    .await;
     let run = manager.as_run("skip", Main).unwrap();
     assert!(run[..2].iter().all(|run| run.end == Some(ItemEnd::Skipped)), "{run:#?}");
     stream.stop();

@@ -4,5 +4,6 @@ mod edits;
 mod hold;
 mod joints;
 mod layers;
+mod made;
 mod points;
 mod show;

@@ -5,11 +5,16 @@ use std::sync::Arc;
 use super::{Batch, Feed, Fill, Item, begin};
 use crate::{
     media::{
-        index::Layer,
+        index::{Index, Layer},
         packet::{Sample, Track},
+        part::Part,
+        program::News,
         timeline::Timeline,
     },
-    source::roll::{Follow, Played, Roll},
+    source::{
+        film::Show,
+        roll::{Follow, Played, Roll},
+    },
     status::Reason,
 };
 
@@ -19,6 +24,8 @@ pub(super) struct List {
     roll: Arc<Roll>,
     /// What plays, or played last.
     pub(super) played: Arc<Played>,
+    /// What of a film that is; `None` for what ffmpeg makes.
+    part: Option<Part>,
     state: State,
     /// Where the picture stops; nothing of it is shown from there on.
     exit: Option<Exit>,
@@ -56,15 +63,19 @@ pub(super) enum Fate {
 impl List {
     /// At what was decided last.
     pub(super) fn new(roll: &Arc<Roll>) -> Self {
+        let played = roll.head();
         let mut list = Self {
             roll: Arc::clone(roll),
-            played: roll.head(),
-            state: State::Playing,
+            played: Arc::clone(&played),
+            part: None,
+            state: State::Over,
             exit: None,
             pictures: [None; 2],
             ticks: 0,
         };
-        list.exit = list.planned_exit();
+        if !matches!(played.show, Show::Nothing) {
+            list.enter(&played);
+        }
         list
     }
 
@@ -74,8 +85,17 @@ impl List {
             self.played = Arc::clone(played);
             self.pictures = [None; 2];
         }
+        self.part = match &played.show {
+            Show::Clip(clip) => Some(clip.part.clone()),
+            Show::Nothing | Show::Tape(_) => None,
+        };
         (self.state, self.ticks) = (State::Playing, 0);
         self.exit = self.planned_exit();
+    }
+
+    /// The tracks of the film that plays.
+    pub(super) fn index(&self) -> Option<&Arc<Index>> {
+        self.part.as_ref().map(|part| &part.index)
     }
 
     pub(super) fn laps(&self) -> u64 {
@@ -104,7 +124,7 @@ impl List {
     }
 
     fn planned_exit(&self) -> Option<Exit> {
-        let part = &self.played.clip.part;
+        let part = self.part.as_ref()?;
         let length = match (&part.index.video, &part.index.audio) {
             (Some(video), _) => video.duration,
             (None, Some(audio)) => audio.duration,
@@ -115,7 +135,8 @@ impl List {
     }
 
     fn leads(&self, sample: &Sample) -> bool {
-        (sample.track == Track::Video) == self.played.clip.part.index.video.is_some()
+        let has_picture = self.index().is_some_and(|index| index.video.is_some());
+        (sample.track == Track::Video) == has_picture
     }
 
     /// What becomes of the next sample.
@@ -135,8 +156,18 @@ impl List {
             return None;
         }
         self.exit = Some(Exit { dts: key.dts, pts: key.pts });
-        let first = self.played.clip.part.index.leading_pts();
+        let first = self.index().map_or(0, |index| index.leading_pts());
         Some(key.pts.saturating_sub(first).max(0).unsigned_abs())
+    }
+
+    /// What ffmpeg makes has come to its end, whether that is the item's or not.
+    pub(super) fn fall(&mut self, reached_ms: u64, at_ms: u64) {
+        if let Show::Tape(staged) = &self.played.show
+            && let Some((reason, detail)) = staged.fault.get()
+        {
+            self.roll.failed(&self.played, *reason, detail, reached_ms, at_ms);
+        }
+        self.state = State::Over;
     }
 
     /// Takes note of what is shown.
@@ -144,7 +175,8 @@ impl List {
         if !self.leads(sample) {
             return;
         }
-        let index = &self.played.clip.part.index;
+        let Some(part) = &self.part else { return };
+        let index = &part.index;
         let decoded = sample.dts.saturating_sub(index.leading_dts());
         let shown = sample.pts.saturating_sub(index.leading_pts());
         self.ticks = self.ticks.max(decoded.max(shown).max(0).unsigned_abs() + u64::from(sample.duration));
@@ -162,13 +194,7 @@ impl List {
 
     /// How far the item is, in milliseconds.
     fn reached_ms(&self) -> u64 {
-        let index = &self.played.clip.part.index;
-        let timescale = match (&index.video, &index.audio) {
-            (Some(video), _) => video.timescale.get(),
-            (None, Some(audio)) => audio.timescale.get(),
-            (None, None) => 1,
-        };
-        u64::try_from(u128::from(self.ticks) * 1_000 / u128::from(timescale)).unwrap_or(u64::MAX)
+        self.index().map_or(0, |index| index.ms(self.ticks))
     }
 }
 
@@ -185,14 +211,27 @@ impl Feed {
                     // They are read by the reader that there is.
                     return Some(Fill::Full);
                 }
-                let news = list.played.clip.program.news(&next.clip.program);
+                let before = match &self.item {
+                    Item::Tape(live) => live.whole_program(),
+                    _ => list.played.show.program(),
+                };
+                let news = match (before, next.show.program()) {
+                    (Some(before), Some(next)) => before.news(&next),
+                    _ => News { video: true, audio: true },
+                };
                 list.enter(&next);
-                begin(&mut self.timeline, &next.clip.part.index, self.laps);
-                self.item = Item::clip(&next.clip);
+                if let Some(index) = list.index() {
+                    begin(&mut self.timeline, index, self.laps);
+                }
+                self.item = Item::of(&next.show);
                 Some(Fill::Changed(news))
             }
             Follow::Dry if list.is_holding() => {
-                let whole = self.timeline.hold_until(until_ms, list.picture().as_ref(), &mut batch.packets);
+                let picture = match &self.item {
+                    Item::Tape(live) => live.picture(),
+                    _ => list.picture(),
+                };
+                let whole = self.timeline.hold_until(until_ms, picture.as_ref(), &mut batch.packets);
                 Some(if whole { Fill::Filled } else { Fill::Full })
             }
             Follow::Dry => Some(Fill::Dry),

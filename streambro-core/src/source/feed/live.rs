@@ -90,6 +90,21 @@ impl Live {
         self.state == State::Holding
     }
 
+    /// The same as [`program`](Self::program), shared.
+    pub(super) fn whole_program(&self) -> Option<Arc<Program>> {
+        self.run.as_ref().map(|run| Arc::clone(&run.program))
+    }
+
+    /// The newest keyframe, as long as it is there.
+    pub(super) fn picture(&self) -> Option<Sample> {
+        self.picture.filter(|picture| self.tape.holds(picture.offset))
+    }
+
+    /// How far the item is, in milliseconds.
+    fn reached_ms(&self) -> u64 {
+        self.run.as_ref().map_or(0, |run| run.index.ms(self.ticks))
+    }
+
     pub(super) fn seek(&mut self, mark: &Mark) {
         self.at = mark.at;
         self.key = mark.at;
@@ -162,8 +177,7 @@ impl Feed {
         let Item::Tape(live) = &mut self.item else { return None };
         match live.tape.look(live.at) {
             Look::Dry if live.state == State::Holding => {
-                let picture = live.picture.filter(|picture| live.tape.holds(picture.offset));
-                let whole = self.timeline.hold_until(until_ms, picture.as_ref(), &mut batch.packets);
+                let whole = self.timeline.hold_until(until_ms, live.picture().as_ref(), &mut batch.packets);
                 Some(if whole { Fill::Filled } else { Fill::Full })
             }
             Look::Dry => Some(Fill::Dry),
@@ -181,7 +195,7 @@ impl Feed {
                 Some(Fill::Full)
             }
             Look::Entry(Entry::Begin(run)) => {
-                if live.run.is_none() {
+                if live.run.is_none() && self.list.is_none() {
                     // The stream's silence is that of its first sound.
                     self.timeline = Timeline::new(silence_of(&run.index.audio_config()));
                 }
@@ -221,7 +235,7 @@ impl Feed {
                         timeline: self.timeline,
                         laps: self.laps,
                         begins: true,
-                        played: None,
+                        played: self.list.as_ref().map(|list| Arc::clone(&list.played)),
                         sound: None,
                         dts,
                     });
@@ -231,7 +245,10 @@ impl Feed {
             Look::Entry(Entry::Over) => {
                 live.leave_item(&mut self.timeline);
                 live.at += 1;
-                self.ended = true;
+                match &mut self.list {
+                    Some(list) => list.fall(live.reached_ms(), self.timeline.item_end_ms()),
+                    None => self.ended = true,
+                }
                 None
             }
         }
@@ -255,6 +272,16 @@ impl Feed {
             self.timeline.fill(until_ms, &mut batch.packets);
             return Some(Fill::Filled);
         }
+        if entrance
+            && live.ticks > 0
+            && let Some(list) = self.list.as_mut().filter(|list| list.played.ends_before(sample.dts))
+        {
+            self.timeline.cut(sample.pts.saturating_sub(live.first_pts).max(0).unsigned_abs());
+            self.timeline.end();
+            live.state = State::Between;
+            list.end();
+            return None;
+        }
         if entrance {
             let ticks = sample.dts.saturating_sub(live.first).max(0).unsigned_abs();
             let place = Place::Tape(Mark {
@@ -269,7 +296,7 @@ impl Feed {
                 timeline: self.timeline,
                 laps: self.laps,
                 begins: ticks == 0,
-                played: None,
+                played: self.list.as_ref().map(|list| Arc::clone(&list.played)),
                 sound: None,
                 dts: due,
             });
@@ -319,6 +346,9 @@ impl Feed {
 
     /// Counts a lap whose end was not played.
     fn skip_lap(&mut self) {
+        if let Some(list) = &mut self.list {
+            return list.end();
+        }
         self.laps.left = self.laps.left.map(|left| left.saturating_sub(1));
         self.ended = self.laps.left == Some(0);
         self.laps.done += u64::from(!self.ended);

@@ -2,15 +2,14 @@
 
 use std::{future::pending, sync::Arc};
 
-use tokio::time::sleep;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Run;
+use super::{Run, Services, stage::Stage};
 use crate::{
     error::{Error, ErrorKind},
     event::{Bus, EventKind},
     journal::{Entry, What},
-    source::{Opener, Roll, Rolls},
+    source::{Roll, Rolls},
     status::{AsRun, ItemEnd, Reason},
 };
 
@@ -22,10 +21,23 @@ pub(super) struct Programme {
 }
 
 impl Programme {
-    pub(super) fn new(rolls: &Rolls, opener: &Arc<dyn Opener>) -> Self {
-        let open = |roll: &Arc<Roll>| tokio::spawn(keep_open(Arc::clone(roll), Arc::clone(opener)));
-        let opening = rolls.each().map(|roll| AbortOnDropHandle::new(open(roll))).collect();
+    pub(super) fn new(rolls: &Rolls, run: &Arc<Run>, services: &Arc<Services>) -> Self {
+        let open = |roll: &Arc<Roll>| {
+            let stage = Stage {
+                roll: Arc::clone(roll),
+                run: Arc::clone(run),
+                services: Arc::clone(services),
+                making: None,
+            };
+            AbortOnDropHandle::new(tokio::spawn(stage.keep_open()))
+        };
+        let opening = rolls.each().map(open).collect();
         Self { rolls: rolls.clone(), _opening: opening }
+    }
+
+    /// Whether there is something to send.
+    pub(super) fn has_begun(&self) -> bool {
+        self.rolls.each().all(|roll| roll.has_begun())
     }
 
     /// Waits until there is something to tell. Returns why what comes next is not there, if it is not. Cancel safe.
@@ -64,27 +76,7 @@ fn words(record: &AsRun) -> Option<(Option<Reason>, String)> {
     }
 }
 
-/// Keeps what comes next open, whatever that is at the moment.
-async fn keep_open(roll: Arc<Roll>, opener: Arc<dyn Opener>) {
-    loop {
-        let (wanted, patience) = roll.wanted().await;
-        let open = async {
-            sleep(patience).await;
-            opener.open(&wanted, roll.format()).await
-        };
-        let opened = tokio::select! {
-            biased;
-            opened = open => opened,
-            () = roll.wants_other(&wanted) => continue,
-        };
-        match opened {
-            Ok(clip) => roll.offer(wanted, clip),
-            Err(error) => roll.refuse(&wanted, reason(&error), &error.to_string()),
-        }
-    }
-}
-
-fn reason(error: &Error) -> Reason {
+pub(super) fn reason(error: &Error) -> Reason {
     match error.kind {
         ErrorKind::SourceInvalid | ErrorKind::SourceUnsupported => Reason::SourceInvalid,
         ErrorKind::EncoderUnavailable => Reason::EncoderUnavailable,

@@ -19,6 +19,7 @@ use super::Run;
 use crate::{
     event::{Bus, EventKind},
     journal::{Entry, LogLevel, What},
+    media::index::AudioConfig,
     plan::{self, Cost, Work},
     source::{Child, Film, Keeper, Kept, PassEnd, PassFigures, PassNews, Production, Tape},
     spec::{StreamSpec, Times},
@@ -39,6 +40,8 @@ pub(super) struct Studio {
     /// Which of the production's ways is gone, beginning with 1; 0 before the first run.
     way: AtomicUsize,
     flows: Notify,
+    /// One of many of its stream: what it takes is wanted again.
+    is_item: bool,
 }
 
 /// What makes, or has made, what a run plays.
@@ -75,7 +78,13 @@ impl Studio {
             keeper: Arc::default(),
             way: AtomicUsize::new(0),
             flows: Notify::new(),
+            is_item: false,
         }
+    }
+
+    /// The same of an item in a playlist, whose silence sounds like this.
+    pub(super) fn of_item(production: Production, silence: &AudioConfig) -> Self {
+        Self { tape: Arc::new(Tape::with_silence(silence)), is_item: true, ..Self::new(production) }
     }
 
     pub(super) fn tape(&self) -> &Arc<Tape> {
@@ -231,7 +240,9 @@ impl Studio {
 
     fn hand_over(&self, run: &Run, film: Film, why: &str, bus: &Bus) -> PassEnd {
         self.tape.play(film);
-        run.give_back(&self.production.work);
+        if !self.is_item {
+            run.give_back(&self.production.work);
+        }
         let detail = format!("{why}: it is copied from here on, and ffmpeg runs no more");
         run.tell(EventKind::Rendition { kept: true, detail }, bus);
         self.flows.notify_one();
@@ -286,14 +297,13 @@ impl Run {
 
     /// Shows what makes its tape.
     pub(super) fn open_studio(&self, studio: &Arc<Studio>) {
-        // A run has one at most.
-        let _ = self.making.set(Making::Studio(Arc::clone(studio)));
+        *self.making() = Some(Making::Studio(Arc::clone(studio)));
     }
 
     /// Shows, and tells, that it plays what has been made before.
     pub(super) fn show_kept(&self, kept: Kept, bus: &Bus) {
         let detail = "it has been made before, and is copied".to_owned();
-        let _ = self.making.set(Making::Kept(kept));
+        *self.making() = Some(Making::Kept(kept));
         self.note(&self.span, Entry::new(What::Ffmpeg(LogLevel::Info), &detail));
         self.tell(EventKind::Rendition { kept: true, detail }, bus);
     }

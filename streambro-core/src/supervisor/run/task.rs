@@ -113,7 +113,7 @@ impl Supervisor {
             }
             Prepared::Lists(rolls) => (Reel::Rolls(rolls), None),
         };
-        let programme = run.rolls().map(|rolls| Programme::new(rolls, &services.opener));
+        let programme = run.rolls().map(|rolls| Programme::new(rolls, &run, &services));
         let road = Road {
             id: run.id.clone(),
             repeat: run.spec.source.repeat,
@@ -131,6 +131,8 @@ impl Supervisor {
                 seed.wrapping_mul(0x0100_0000_01b3) ^ u64::from(byte)
             });
         let fsm = Fsm::new(legs, seed, Arc::clone(&services.times), run.spec.retry);
+        let waits = programme.as_ref().is_some_and(|programme| !programme.has_begun());
+        let fsm = if waits { fsm.waiting() } else { fsm };
         let fsm = fsm.with_outlooks(&run.orders().outlooks());
         let fsm = match &studio {
             Some(studio) => fsm.with_passes(studio.passes(&run.spec, seed)),
@@ -194,7 +196,10 @@ impl Supervisor {
             signal = self.road.signals.next() => Input::Signal(signal.leg, signal.kind),
             // Likewise.
             () = flows => Input::Flows,
-            trouble = told => Input::Source(trouble),
+            trouble = told => {
+                let ready = self.programme.as_ref().is_some_and(Programme::has_begun);
+                Input::Source { trouble, ready }
+            }
             Some(ended) = self.attempts.join_next() => match ended {
                 Ok(Ended::Pass(end)) => Input::PassEnded(end),
                 // Nobody wants this stream to end: its connections are made anew.
@@ -230,7 +235,7 @@ impl Supervisor {
             self.finished = true;
             return;
         }
-        if let (Input::Source(_), Some(programme)) = (&input, &self.programme) {
+        if let (Input::Source { .. }, Some(programme)) = (&input, &self.programme) {
             programme.tell(&self.run, &self.services.bus);
         }
         if let Input::Outlets(_) = &input {
