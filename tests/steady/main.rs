@@ -5,8 +5,8 @@
 use std::{sync::mpsc, thread, time::Duration};
 
 use streambro_core::{
-    Destination, Encoder, EncodingState, Phase, Preset, Repeat, Source, StreamManager, StreamSpec,
-    StreamStatus, Video,
+    Destination, Encoder, EncodingState, Item, Phase, Playlist, Preset, Repeat, Source, StreamManager,
+    StreamSpec, StreamStatus, Video,
 };
 use streambro_tests::{
     ffmpeg::Clip,
@@ -47,6 +47,33 @@ fn streams_that_were_encoded_once_allocate_nothing_either() {
         assert_eq!((encoding.state, encoding.pid), (EncodingState::Kept, None));
         assert_eq!(encoding.buffered_bytes, 0);
     }
+}
+
+/// What the heap holds of a stream that plays a list of so many items, and the text of their paths.
+fn held(count: usize) -> (i64, i64) {
+    let url = server();
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let clip = runtime.block_on(Clip::new().seconds(2.0).make());
+    let manager = runtime.block_on(StreamManager::builder().build()).unwrap();
+    let counted = allocation_counter::measure(|| {
+        let items = (0..count).map(|_| Item::file(clip.as_path()));
+        let source = Source::playlist(Playlist::new(items)).repeat(Repeat::Forever);
+        let spec = StreamSpec::new("list", source).destination(Destination::new(&url, "list").unwrap());
+        let stream = runtime.block_on(manager.start(spec)).unwrap();
+        runtime.block_on(async { timeout(GENEROUS, stream.wait_for(Phase::Live)).await }).unwrap().unwrap();
+    });
+    runtime.block_on(manager.shutdown(Duration::from_secs(5)));
+    (counted.bytes_current, (count * clip.as_os_str().len()) as i64)
+}
+
+#[test]
+fn an_item_of_a_list_that_plays_takes_at_most_two_hundred_bytes_beside_its_path() {
+    // What is made once for a thread is there then.
+    held(10);
+    let ((few, text_of_few), (many, text_of_many)) = (held(10), held(1_010));
+    let each = (many - few - (text_of_many - text_of_few)) / 1_000;
+    println!("{each} bytes an item");
+    assert!((1..=200).contains(&each), "{each}: {few} for 10, {many} for 1,010");
 }
 
 /// Puts twenty streams on the air and counts what they allocate from their third lap on. Returns how they were then.

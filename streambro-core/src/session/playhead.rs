@@ -1,8 +1,11 @@
 //! Where a stream is in its media: the place, and the clock that moves it.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use tokio::time::Instant;
@@ -14,7 +17,7 @@ use crate::{
 
 /// A leg that connects this soon after a keyframe was due begins with that one and catches up. The destinations of a
 /// stream never connect at the same instant, and all shall have the first picture.
-const JUST_NOW_MS: u64 = 1_000;
+const JUST_NOW: Duration = Duration::from_secs(1);
 
 /// One stream's place in its media, shared by its legs.
 ///
@@ -78,7 +81,9 @@ impl Playhead {
         state.legs += 1;
         let ms = state.place.as_ref().map_or(0, FeedMark::dts);
         match state.anchor.map(|anchor| anchor.ms_at(now, &self.times)) {
-            Some(media) if media > ms + JUST_NOW_MS => return Entry { at: ms, skip_to: Some(media) },
+            Some(media) if media > ms + self.times.media_ms(JUST_NOW) => {
+                return Entry { at: ms, skip_to: Some(media) };
+            }
             Some(_) => {}
             None => state.anchor = Some(Anchor { at: now, ms }),
         }

@@ -1,12 +1,14 @@
 //! Joints between files of mixed origin.
 
+use std::time::Duration;
+
 use streambro_core::PlaylistKind::Main;
 use streambro_core::{ErrorKind, Reason, Repeat};
-use streambro_tests::ffmpeg::Clip;
+use streambro_tests::ffmpeg::{self, Clip};
 use streambro_tests::nginx::Nginx;
 
 use super::show::{Show, files, list, mixed, spec, warped};
-use crate::publish::desk::{BOUND, Book, ends, manager};
+use crate::publish::desk::{BOUND, Book, ends, manager, to};
 use crate::publish::film::Film;
 
 #[tokio::test]
@@ -42,4 +44,36 @@ async fn what_cannot_join_is_refused_at_the_start_with_both_figures() {
     let error = manager.start(wanted).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::SourceUnsupported);
     assert!(error.detail.contains("44100 Hz") && error.detail.contains("48000 Hz"), "{error}");
+}
+
+#[tokio::test]
+async fn twenty_files_of_mixed_origin_loop_on_one_connection_to_nginx_and_to_ffmpeg() {
+    // 100 in `tests/run --full` and in the note of an issue.
+    let loops = std::env::var("STREAMBRO_LOOPS").map_or(5, |loops| loops.parse().expect("a number"));
+    let (nginx, mut listener) = tokio::join!(Nginx::start(), ffmpeg::listen());
+    let films = mixed(20, 1.5).await;
+    let manager = warped(40).await;
+    let spec = spec("twenty", list(&films), Repeat::Times(loops), &nginx.rtmp_url("live"));
+    let stream = manager.start(spec.destination(to(&listener.url(), "listener"))).await.unwrap();
+    let bound = Duration::from_secs(60 + u64::from(loops) * 4);
+    let status = tokio::time::timeout(bound, stream.ended()).await.expect("it ends");
+    assert_eq!(status.reason, Some(Reason::Finished), "{status:#?}");
+    let recordings = nginx.settled("twenty", 1, BOUND).await;
+    let taken = listener.finish(BOUND).await;
+    assert_eq!(recordings.len(), 1);
+    assert!(status.legs.iter().all(|leg| leg.attempts == 1 && leg.skips == 0), "{status:#?}");
+    for recording in [&recordings[0], &taken] {
+        let show = Show::of(recording, &films);
+        let order: Vec<usize> = (0..20).collect();
+        assert_eq!(show.order(), order.repeat(loops as usize));
+        for (at, run) in show.runs.iter().enumerate() {
+            // Who connects a moment later begins a keyframe later.
+            let begins = if at == 0 { run.first } else { 0 };
+            let whole = (begins, films[run.film].video.len() - begins);
+            assert_eq!((run.first, run.len), whole, "item {at} of {recording:?}");
+        }
+        assert!(show.worst_offset_ms < 22.0, "{}", show.worst_offset_ms);
+        assert_eq!(show.still, 0);
+    }
+    ffmpeg::decodes(&recordings[0]).await;
 }

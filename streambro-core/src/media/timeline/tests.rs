@@ -117,6 +117,78 @@ fn ten_thousand_laps_keep_audio_on_its_picture() {
     assert_eq!(timeline.corrections().silence, 0);
 }
 
+/// Films that differ in everything that may differ: frame rate, depth of reordering, lengths, sound.
+fn mixed() -> Vec<Film> {
+    [
+        Shape { video: Some((30_000, 1_001, 61, 0)), audio: Some((1_024, 97)) },
+        Shape { video: Some((90_000, 3_600, 49, 3)), audio: Some((2_112, 80)) },
+        Shape { video: Some((24_000, 1_001, 50, 1)), audio: None },
+        Shape { video: Some((12_800, 512, 77, 2)), audio: Some((0, 160)) },
+        Shape { video: Some((1_000, 33, 71, 2)), audio: Some((1_024, 60)) },
+    ]
+    .iter()
+    .map(film)
+    .collect()
+}
+
+#[test]
+fn ten_thousand_joints_of_mixed_films_keep_audio_on_its_picture_and_leave_no_hole() {
+    let mut timeline = Timeline::new(SILENCE);
+    let films = mixed();
+    let (mut last, mut sounded) = ([None, None], None);
+    for joint in 0..10_000_usize {
+        let film = &films[(joint * 7 + joint / 5) % films.len()];
+        let packets = play(&mut timeline, film);
+        for packet in &packets {
+            let before = last[packet.track as usize].replace(packet.dts);
+            assert!(
+                before.is_none_or(|before| before < packet.dts),
+                "joint {joint}: {packet:?} after {before:?}"
+            );
+        }
+        let video = of(Track::Video, &packets);
+        let picture = video[0].dts + u64::from(video[0].cts);
+        let sounds = of(Track::Audio, &packets);
+        let own = sounds.iter().filter(|packet| packet.content != Content::Silence);
+        if let Some(sound) = own.clone().find(|packet| packet.dts + 22 > picture) {
+            assert!(sound.dts.abs_diff(picture) < 22, "joint {joint}: {} for {picture}", sound.dts);
+        }
+        for sound in &sounds {
+            let before = sounded.replace(sound.dts);
+            assert!(
+                before.is_none_or(|before| sound.dts - before < 54),
+                "joint {joint}: a hole at {before:?}"
+            );
+        }
+    }
+    assert_eq!(timeline.corrections().raised, 0);
+}
+
+#[test]
+fn after_a_week_of_mixed_films_the_clock_is_where_their_lengths_add_up_to() {
+    const WEEK_MS: u64 = 7 * 24 * 60 * 60 * 1_000;
+    let mut timeline = Timeline::new(SILENCE);
+    let films = mixed();
+    // In picoseconds, for an exact sum of odd frame rates.
+    let mut length = 0_u128;
+    let mut out = vec![];
+    for item in 0.. {
+        let film = &films[item % films.len()];
+        timeline.begin(&film.index);
+        // Joints are where an error could add up; what lies between two of them is tested above.
+        timeline.place(&film.samples[0], &mut out);
+        timeline.end();
+        out.clear();
+        let video = film.index.video.as_ref().unwrap();
+        length += u128::from(video.duration) * 1_000_000_000_000 / u128::from(video.timescale.get());
+        if timeline.item_end_ms() >= WEEK_MS {
+            break;
+        }
+    }
+    let exact = u64::try_from(length / 1_000_000_000).unwrap();
+    assert!(timeline.item_end_ms().abs_diff(exact) < 100, "{} for {exact}", timeline.item_end_ms());
+}
+
 #[test]
 fn priming_is_pre_roll_at_the_start_and_left_out_at_joints() {
     let mut timeline = Timeline::new(SILENCE);
