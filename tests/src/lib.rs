@@ -5,6 +5,7 @@
 //! needs it could not have gone on.
 
 pub mod certs;
+pub mod decoders;
 pub mod ffmpeg;
 pub mod flv;
 pub mod hostile;

@@ -27,6 +27,8 @@ pub struct Pace {
     pub bytes_per_second: u64,
     /// Reads that come later than this are never answered, as on a dead NFS.
     pub stall_after: Option<Duration>,
+    /// Reads beyond this place fail, as on a disk with a bad sector.
+    pub fails_from: Option<u64>,
 }
 
 /// A mounted file system; dropped, it is unmounted, even while its file is open.
@@ -111,6 +113,10 @@ fn serve(film: &File, queue: &mpsc::Receiver<Read>, pace: Pace) {
         thread::sleep(throttle.take(n as u64, Instant::now()));
         if pace.stall_after.is_some_and(|after| began.elapsed() >= after) {
             never.push(read.reply);
+            continue;
+        }
+        if pace.fails_from.is_some_and(|from| read.offset + u64::from(read.len) > from) {
+            read.reply.error(Errno::EIO);
             continue;
         }
         match filled {
@@ -251,7 +257,7 @@ mod tests {
             return;
         }
         let folder = crate::scratch();
-        let pace = Pace { bytes_per_second: 10_000_000, stall_after: None };
+        let pace = Pace { bytes_per_second: 10_000_000, stall_after: None, fails_from: None };
         let mounted = Mounted::new(folder.path(), &crate::demo_clip(), pace).unwrap();
         let path = mounted.file();
         assert_eq!(std::fs::read(&path).unwrap(), std::fs::read(crate::demo_clip()).unwrap());

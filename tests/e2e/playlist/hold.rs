@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use streambro_core::PlaylistKind::Main;
 use streambro_core::{AtEnd, Edit, EventKind, Item, ItemEnd, OnFailure, Phase, Playlist, Reason, Repeat};
-use streambro_tests::ffmpeg;
+use streambro_tests::ffmpeg::{self, Clip};
+use streambro_tests::flv::Kind;
 use streambro_tests::nginx::Nginx;
 use streambro_tests::scratch;
 
 use super::show::{Show, list, mixed, spec};
 use crate::publish::desk::{BOUND, Book, ends, live, manager, reach, until};
+use crate::publish::film::{Film, read};
 
 #[tokio::test]
 async fn a_list_that_runs_dry_holds_its_last_picture_until_something_is_added() {
@@ -120,4 +122,50 @@ async fn a_file_that_is_unlinked_while_it_plays_plays_to_its_end() {
     let recordings = nginx.settled("gone", 1, BOUND).await;
     let show = Show::of(&recordings[0], &films);
     assert_eq!((show.order(), show.runs[0].len), (vec![0, 1], films[0].video.len()));
+}
+
+/// What lies on a disk with a bad sector in its middle.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_bad_sector_ends_an_item_within_a_second_and_viewers_keep_their_picture() {
+    use streambro_tests::slow_fs::{self, Mounted, Pace};
+    if !slow_fs::available() {
+        println!("skipped: this machine cannot mount");
+        return;
+    }
+    let nginx = Nginx::start().await;
+    let clip = |n: u32| Clip::new().seconds(8.0).bitrate(2_000 + n).gop(24);
+    let films = [Film::of(clip(0).make().await).await, Film::of(clip(1).make().await).await];
+    let folder = scratch();
+    let half = fs::metadata(&films[0].path).unwrap().len() / 2;
+    let pace = Pace { bytes_per_second: u64::MAX, stall_after: None, fails_from: Some(half) };
+    // The tables must be readable: they are at the front of this one.
+    let front = folder.path().join("front.mp4");
+    let args = [
+        "-i",
+        films[0].path.to_str().unwrap(),
+        "-c",
+        "copy",
+        "-movflags",
+        "+faststart",
+        front.to_str().unwrap(),
+    ];
+    ffmpeg::run(&args).await;
+    let point = folder.path().join("disk");
+    fs::create_dir(&point).unwrap();
+    let disk = Mounted::new(&point, &front, pace).unwrap();
+    let manager = manager().await;
+    let list = Playlist::new([Item::file(disk.file()), Item::file(&films[1].path)]);
+    let stream = manager.start(spec("sector", list, Repeat::Once, &nginx.rtmp_url("live"))).await.unwrap();
+    let status = ends(&stream, Reason::Finished).await;
+    let recordings = nginx.settled("sector", 1, BOUND).await;
+    assert_eq!((recordings.len(), status.legs[0].attempts), (1, 1), "{status:#?}");
+    let run = manager.as_run("sector", Main).unwrap();
+    let end = run[0].end.clone().unwrap();
+    assert!(matches!(end, ItemEnd::Failed { reason: Reason::SourceUnreadable, .. }), "{run:#?}");
+    let show = Show::of(&recordings[0], &films);
+    assert_eq!(show.order(), [0, 1], "{show:#?}");
+    let times: Vec<u32> = read(&recordings[0]).samples(Kind::Video).map(|tag| tag.timestamp).collect();
+    assert!(times.windows(2).all(|pair| pair[1] - pair[0] <= 1_100), "within a second there is a picture");
+    ffmpeg::decodes(&recordings[0]).await;
 }

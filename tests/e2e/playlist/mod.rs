@@ -1,5 +1,6 @@
 //! Many files on one unbroken connection, as real servers record them.
 
+mod decoders;
 mod edits;
 mod hold;
 mod joints;

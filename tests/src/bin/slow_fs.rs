@@ -111,6 +111,6 @@ mod linux {
             }
         }
         let [point, file] = names.try_into().ok()?;
-        Some((point, file, Pace { bytes_per_second: rate?, stall_after }))
+        Some((point, file, Pace { bytes_per_second: rate?, stall_after, fails_from: None }))
     }
 }
