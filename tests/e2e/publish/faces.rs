@@ -10,9 +10,9 @@ use serde::Serialize;
 use streambro_core::{
     Admission, AlertAction, Alerts, AllowRule, AtEnd, Block, Decode, Destination, DestinationPolicy, Edit,
     Encode, Encoder, EndSignal, Event, EventFilter, EventKind, Fps, Host, IngestUrl, Item, ItemId, Lag,
-    LegPhase, Memory, OnFailure, Order, Phase, Platform, Playlist, PlaylistKind, Preset, Profile, Repeat,
-    Resume, Retry, Rotation, Sandbox, Secret, Source, StreamId, StreamManager, StreamSpec, Times, Track,
-    Trust, Tune, Unsupported, Video,
+    LegPhase, Memory, OnFailure, OnMismatch, Order, Phase, Platform, Playlist, PlaylistKind, Preset, Profile,
+    Repeat, Resume, Retry, Rotation, Sandbox, Secret, Source, StreamId, StreamManager, StreamSpec, Times,
+    Track, Trust, Tune, Unsupported, Video,
 };
 use streambro_tests::ffmpeg::Clip;
 use streambro_tests::hostile::{Attack, Hostile, Stage};
@@ -147,7 +147,14 @@ fn settings(faces: &mut Faces, key: &str) {
     let source = Source::playlist(list.clone()).sound(list.clone());
     let wanted = StreamSpec::new("list", source.clone()).destination(pair.clone()).resume(Resume::WallClock);
     hear!(faces, rotation, lag, pair, item, edit, ItemId(0), list, source, wanted, Resume::Item);
-    hear!(faces, AtEnd::Hold, OnFailure::Hold, Order::Shuffle { seed: 1 }, PlaylistKind::Sound);
+    hear!(
+        faces,
+        AtEnd::Hold,
+        OnFailure::Hold,
+        OnMismatch::Render,
+        Order::Shuffle { seed: 1 },
+        PlaylistKind::Sound
+    );
 }
 
 /// What is known of a playlist that plays.
