@@ -1,5 +1,6 @@
 //! What the example programs share.
 
+pub mod channel;
 pub mod density;
 pub mod encoding;
 pub mod many;
@@ -21,3 +22,8 @@ pub struct Supervision;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/encoding.md")]
 pub struct Encoding;
+
+/// The samples of the guide to playlists, held to the library.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/playlists.md")]
+pub struct Playlists;

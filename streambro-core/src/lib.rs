@@ -28,6 +28,12 @@
 //! [`capacity`](StreamManager::capacity) how many more streams fit. RTMPS is the feature `tls`, which
 //! is on. The source is an MP4 or FLV file with H.264 and AAC; [`probe`] says what is in the way of any other.
 //!
+//! # Channels
+//! [`Source::playlist`] plays many files on one connection, in order or shuffled, with in and out points; the list can be
+//! changed while it plays ([`edit`](StreamManager::edit)), and [`Source::sound`] lets other files be heard than are seen.
+//! Destinations come and go while a stream is on the air ([`add_destination`](StreamManager::add_destination)). What cannot
+//! be read, or is not there yet, holds the last picture on the same connection.
+//!
 //! # What cannot be copied
 //! With an ffmpeg on the host, files that the native readers do not know (Matroska, MPEG-TS) and sound that is not AAC go
 //! through it by themselves, and a spec may ask for more: [`Video::encode`] with an [`Encoder`] that works here

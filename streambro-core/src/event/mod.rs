@@ -75,7 +75,7 @@ pub enum EventKind {
     /// A destination is in another phase. One event per change.
     #[non_exhaustive]
     Leg {
-        /// Its place in the spec, from 0.
+        /// Its number, as in [`LegStatus`](crate::LegStatus).
         leg: usize,
         /// Where it is.
         phase: LegPhase,

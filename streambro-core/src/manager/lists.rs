@@ -14,7 +14,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     media::{index::Layer, part::Part},
-    plan::{Format, Road, Work, road},
+    plan::{Block, Format, Road, Work, road},
     source::{Clip, Film, Opener, Opening, Prepared, Roll, Rolls, Rundown, Show, Wanted},
     spec::{
         AtEnd, Edit, Encode, Encoder, Item, OnMismatch, Playlist, PlaylistKind, Repeat, Source, StreamSpec,
@@ -121,45 +121,57 @@ impl Sources {
     /// Opens an item, and makes sure that it can join.
     async fn open_item(&self, wanted: &Wanted, format: &Format, spec: &StreamSpec) -> Result<Opening> {
         let item = &wanted.slot.item;
+        let both = format.layer() == Layer::Both;
+        let renders = both && spec.source.on_mismatch() == OnMismatch::Render;
         let mut video = spec.video.clone();
-        if video == Video::Copy || format.layer() == Layer::Sound {
+        if video == Video::Copy || !both {
             match self.open_film(&item.file).await {
-                Err(error) if error.kind == ErrorKind::SourceUnsupported && format.layer() == Layer::Both => {
+                Err(error) if error.kind == ErrorKind::SourceUnsupported && both => {}
+                Err(error) if error.kind == ErrorKind::SourceUnsupported => {
+                    let detail = format!("{}; where another list is heard ffmpeg has no part", error.detail);
+                    return Err(Error { detail, ..error });
                 }
                 opened => {
                     let opened = opened?;
-                    let renders = spec.source.on_mismatch() == OnMismatch::Render;
-                    match format.refuses(&opened.index).filter(|_| renders && format.layer() == Layer::Both) {
+                    match format.refuses(&opened.index).filter(|_| renders) {
                         Some(_) => video = Encode::new(Encoder::Auto).into(),
-                        None => {
-                            return self.clip(item, wanted.skip_ms, opened, format).await;
-                        }
+                        None => return self.clip(item, wanted.skip_ms, opened, format).await,
                     }
                 }
             }
         }
-        Box::pin(self.open_made(wanted, format, video)).await
+        Box::pin(self.open_made(wanted, format, video, renders)).await
     }
 
-    /// Opens an item of which ffmpeg makes something.
-    async fn open_made(&self, wanted: &Wanted, format: &Format, video: Video) -> Result<Opening> {
+    /// Opens an item of which ffmpeg makes something; with `renders` it encodes what does not fit.
+    async fn open_made(
+        &self,
+        wanted: &Wanted,
+        format: &Format,
+        mut video: Video,
+        renders: bool,
+    ) -> Result<Opening> {
         let item = &wanted.slot.item;
         let name = item.file.display().to_string();
-        let video = match &video {
-            Video::Encode(encode) => format.matched(encode).into(),
-            Video::Copy => Video::Copy,
-        };
         let from_ms = item.from_ms.unwrap_or(0).saturating_add(wanted.skip_ms);
         // Of a part nothing is kept.
         let whole = from_ms == 0 && item.to_ms.is_none();
         let source = Source::file(&item.file).repeat(if whole { Repeat::Forever } else { Repeat::Once });
-        let learnt = self.learn(&source, &video).await?;
-        let road = road(&video, &learnt.known(), learnt.tools.is_ok());
-        if video == Video::Copy
-            && let Some(why) = learnt.foreign.as_ref().and_then(|foreign| format.refuses_foreign(foreign))
-        {
-            return Err(Error::new(ErrorKind::SourceUnsupported, name, why));
-        }
+        let (learnt, road) = loop {
+            if let Video::Encode(encode) = &video {
+                video = format.matched(encode).into();
+            }
+            let learnt = self.learn(&source, &video).await?;
+            let road = road(&video, &learnt.known(), learnt.tools.is_ok());
+            let why = learnt.foreign.as_ref().and_then(|foreign| format.refuses_foreign(foreign));
+            let fits = why.is_none() && !matches!(road, Road::Refused { block: Block::NeedsEncoding, .. });
+            match why.filter(|_| video == Video::Copy) {
+                _ if fits || video != Video::Copy => break (learnt, road),
+                _ if renders => video = Encode::new(Encoder::Auto).into(),
+                Some(why) => return Err(Error::new(ErrorKind::SourceUnsupported, name, why)),
+                None => break (learnt, road),
+            }
+        };
         let mut made = match road {
             Road::Copy => {
                 let opened = self.open_film(&item.file).await?;

@@ -1,21 +1,29 @@
 //! Questions before a start: what would happen, and how much more fits.
 
-use super::{open::work, place::cost, user::Caller, verbs::StreamManager};
+use super::{
+    open::{Learnt, work},
+    place::cost,
+    user::Caller,
+    verbs::StreamManager,
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     ffmpeg::EncoderReport,
     monitor::{Host, Root},
     plan::{
-        self, Analysis, Capacity, Cost, Explanation, Machine, Plan, Question, Share, Verdict, analyze,
-        verdict,
+        self, Analysis, Capacity, Cost, Explanation, Finding, Machine, Plan, Question, Share, Verdict,
+        analyze, differences, verdict,
     },
     source::Prepared,
-    spec::{Destination, Encoder, Platform, Source, StreamSpec, Video},
+    spec::{Destination, Encoder, OnMismatch, Platform, Source, StreamSpec, Video},
+    status::Severity,
 };
 
 impl StreamManager {
     /// Says what [`start`](Self::start) would do with a spec now, and why: a dry run that takes no place and starts
     /// nothing.
+    ///
+    /// Of a playlist it looks at the first two items.
     ///
     /// It opens the source and measures all of it, which takes a fraction of a second for ten hours of film. For
     /// [`Encoder::Auto`] it tries the encoders, as [`encoders`](Self::encoders) does. Whether there is a place is asked at
@@ -33,8 +41,11 @@ impl StreamManager {
         let id = self.check(spec)?;
         let taken = self.is_taken(caller, &id)?;
         let learnt = self.0.sources.learn(&spec.source, &spec.video).await?;
-        let (road, findings) = plan::survey(spec, &learnt.known(), learnt.tools.is_ok());
-        let Some(plan) = road.plan() else {
+        let (road, mut findings) = plan::survey(spec, &learnt.known(), learnt.tools.is_ok());
+        let misfits = self.misfits(spec, &learnt).await?;
+        let fits = misfits.iter().all(|finding| finding.severity != Severity::Error);
+        findings.extend(misfits);
+        let Some(plan) = road.plan().filter(|_| fits) else {
             return Ok(Explanation {
                 id,
                 plan: None,
@@ -68,6 +79,15 @@ impl StreamManager {
             verdict: if taken { Verdict::IdTaken } else { verdict(&outlook.prospect) },
             demand: Some(demand),
         })
+    }
+
+    /// What is in the way of joining the second item of a playlist to the first. Nothing where all are made alike.
+    async fn misfits(&self, spec: &StreamSpec, first: &Learnt) -> Result<Vec<Finding>> {
+        let made_alike = spec.video != Video::Copy || spec.source.on_mismatch() == OnMismatch::Render;
+        let list = spec.source.list().filter(|_| !made_alike && spec.source.sound.is_none());
+        let Some(second) = list.as_ref().and_then(|list| list.items.get(1)) else { return Ok(vec![]) };
+        let second = self.0.sources.learn(&Source::file(&second.file), &spec.video).await?;
+        Ok(differences(&first.known(), &second.known()))
     }
 
     /// The encoder that `Auto` stands for now, if one works.

@@ -68,6 +68,16 @@ impl Index {
         u64::try_from(u128::from(ticks) * 1_000 / u128::from(timescale.get())).unwrap_or(u64::MAX)
     }
 
+    /// Milliseconds in ticks of the leading track.
+    pub(crate) fn ticks(&self, ms: u64) -> u64 {
+        let timescale = match (&self.video, &self.audio) {
+            (Some(video), _) => video.timescale,
+            (None, Some(audio)) => audio.timescale,
+            (None, None) => NonZeroU32::MIN,
+        };
+        u64::try_from(u128::from(ms) * u128::from(timescale.get()) / 1_000).unwrap_or(u64::MAX)
+    }
+
     /// The audio format of a stream that plays this: the file's own, else the one that every platform takes.
     pub(crate) fn audio_config(&self) -> AudioConfig {
         let own = self.audio.as_ref().and_then(|audio| audio.configs.first());

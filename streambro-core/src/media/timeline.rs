@@ -31,6 +31,9 @@ const HOLD_PICTURE_MS: i128 = 1_000;
 /// What follows a picture that stood still comes no sooner, in milliseconds: a picture of a slow film lasts as long.
 const HELD_AT_LEAST_MS: i128 = 50;
 
+/// How long a picture of a film lasts whose own length nobody knows any more.
+const PICTURE_MS: i64 = 40;
+
 /// What is held at once, in milliseconds: a receiver that comes back after hours does not get them in one piece.
 const MOST_HELD_MS: i128 = 10_000;
 
@@ -72,6 +75,8 @@ pub struct Timeline {
     silence: Silence,
     first_item: bool,
     last_dts: [i64; 2],
+    /// When the picture that is shown last is shown.
+    last_shown: i64,
     corrections: Corrections,
 }
 
@@ -105,6 +110,7 @@ impl Timeline {
             silence,
             first_item: true,
             last_dts: [-1; 2],
+            last_shown: 0,
             corrections: Corrections::default(),
         }
     }
@@ -250,6 +256,16 @@ impl Timeline {
         self.floor_ms(self.start + self.length).max(0).unsigned_abs()
     }
 
+    /// How far the current item has been placed, in milliseconds since its first decode time: to behind its last picture, as
+    /// far as that can be told.
+    pub fn reached_ms(&self) -> u64 {
+        let track = if self.item.video.is_some() { Track::Video } else { Track::Audio };
+        let decoded = self.last_dts[track as usize];
+        let shown = self.last_shown - self.floor_ms(self.delay);
+        let placed = decoded.max(shown) - self.floor_ms(self.start);
+        (placed.max(0) + PICTURE_MS).unsigned_abs()
+    }
+
     fn place_video(&mut self, sample: &Sample, out: &mut Vec<Packet>) {
         let Some(axis) = self.item.video else { return };
         let dts = self.start + self.units(sample.dts.saturating_sub(axis.first_dts), axis.timescale);
@@ -258,6 +274,7 @@ impl Timeline {
         self.fill_until(dts, out);
         let dts_ms = self.monotonic(Track::Video, self.floor_ms(dts));
         let cts = (self.floor_ms(pts) - dts_ms).clamp(0, MAX_CTS);
+        self.last_shown = self.last_shown.max(dts_ms + cts);
         out.push(Packet {
             track: Track::Video,
             key: sample.key,

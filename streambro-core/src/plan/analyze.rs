@@ -104,7 +104,6 @@ pub(crate) fn survey(spec: &StreamSpec, known: &Known<'_>, ffmpeg: bool) -> (Roa
 /// What is in the way of joining `next` to `first` without a new connection, and what viewers would notice.
 ///
 /// Other parameter sets alone are no difference: they go out as a new header in the stream.
-#[cfg_attr(not(test), expect(dead_code, reason = "playlists will ask"))]
 pub(crate) fn differences(first: &Known<'_>, next: &Known<'_>) -> Vec<Finding> {
     let profile = PlatformProfile::general();
     let mut notes = Notes { found: vec![], profile, mended: mended(profile, first.picture().as_ref()) };

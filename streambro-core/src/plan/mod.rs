@@ -11,7 +11,7 @@ mod known;
 mod road;
 
 pub use analyze::Analysis;
-pub(crate) use analyze::{Question, analyze, survey};
+pub(crate) use analyze::{Question, analyze, differences, survey};
 pub use capacity::{Capacity, Room, Share};
 pub(crate) use capacity::{Machine, capacity};
 pub use cost::Cost;

@@ -156,7 +156,7 @@ impl Pump {
         first_tick: Instant,
     ) -> Self {
         let now = Instant::now();
-        let mut feed = Feed::new(&road.reel, road.repeat);
+        let mut feed = road.feed();
         let entry = road.playhead.join(&mut feed, now);
         counters.max_late_ms.store(0, Relaxed);
         counters.lateness.reset();
@@ -407,8 +407,13 @@ impl Pump {
 
     /// Goes on without what cannot be read, where something else may follow.
     fn source_failed(&mut self, end: LegEnd) -> Result<(), LegEnd> {
-        if !self.feed.give_up(end.reason, &end.detail) {
+        let road = &self.road;
+        let known = road.fallback.get().is_some();
+        if !self.feed.give_up(end.reason, &end.detail, &|film, laps| road.fall_back(film, laps)) {
             return Err(end);
+        }
+        if !known && road.fallback.get().is_some() {
+            road.signals.report(self.counters.leg, SignalKind::FellBack);
         }
         self.fetching = None;
         self.source = Supply::Changed;

@@ -2,8 +2,9 @@
 
 use std::{
     collections::VecDeque,
+    path::Path,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, AtomicU64},
     },
 };
@@ -13,7 +14,7 @@ use tokio::{sync::Notify, time::Instant};
 use super::playhead::Playhead;
 use crate::{
     publish::Dialer,
-    source::Reel,
+    source::{Feed, Film, Reel, Roll, Rolls},
     spec::{Repeat, StreamId, Times},
     status::LatenessCounter,
 };
@@ -25,6 +26,10 @@ pub(crate) struct Road {
     pub id: StreamId,
     /// What plays.
     pub reel: Reel,
+    /// Its file, if it plays one for ever.
+    pub file: Option<Arc<Path>>,
+    /// The same as a list, since it could not be read.
+    pub fallback: OnceLock<Arc<Roll>>,
     /// How often.
     pub repeat: Repeat,
     /// Where it is.
@@ -37,6 +42,25 @@ pub(crate) struct Road {
     pub epoch: Instant,
     /// What legs report.
     pub signals: Signals,
+}
+
+impl Road {
+    /// Begins to read what plays.
+    pub(super) fn feed(&self) -> Feed {
+        match self.fallback.get() {
+            Some(roll) => {
+                let rolls = Rolls { picture: Arc::clone(roll), sound: None, work: None };
+                Feed::new(&Reel::Rolls(rolls), self.repeat)
+            }
+            None => Feed::new(&self.reel, self.repeat),
+        }
+    }
+
+    /// Makes a list of a film that cannot be read any further, so that it can be waited for; all legs get the same.
+    pub(super) fn fall_back(&self, film: &Film, laps: u64) -> Option<Arc<Roll>> {
+        let file = self.file.as_ref()?;
+        Some(Arc::clone(self.fallback.get_or_init(|| Arc::new(Roll::of_film(film, file, laps)))))
+    }
 }
 
 /// What legs have reported, for their supervisor to read. A tenth of the memory of a channel, for a few reports a day.
@@ -92,6 +116,8 @@ pub(crate) enum SignalKind {
     Holding,
     /// The source is back.
     Resumed,
+    /// Its file cannot be read any further, and is waited for.
+    FellBack,
 }
 
 /// A leg's figures, written by its task and read by whoever asks.

@@ -22,7 +22,7 @@ use crate::{
         cursor::{self, Cursor},
         error::MediaError,
         index::{AudioConfig, Index, Layer},
-        packet::Packet,
+        packet::{Packet, Sample, Track},
         program::{News, Program},
         read::ReadAt,
         timeline::{Corrections, Silence, Timeline},
@@ -58,6 +58,8 @@ pub(crate) struct Feed {
     list: Option<Box<List>>,
     /// What is heard, if that is not the item's own sound.
     sound: Option<Box<Sound>>,
+    /// The newest keyframe of a film: what stands still when nothing comes.
+    picture: Option<Sample>,
 }
 
 #[derive(Debug)]
@@ -137,7 +139,7 @@ impl Feed {
                 return feed;
             }
         };
-        Self { item, timeline, laps, ended: false, list: None, sound: None }
+        Self { item, timeline, laps, ended: false, list: None, sound: None, picture: None }
     }
 
     /// Begins with what was decided last.
@@ -149,7 +151,7 @@ impl Feed {
             begin(&mut timeline, index, laps);
         }
         let item = Item::of(&list.played.show);
-        Self { item, timeline, laps, ended: false, list: Some(Box::new(list)), sound: None }
+        Self { item, timeline, laps, ended: false, list: Some(Box::new(list)), sound: None, picture: None }
     }
 
     /// Adds to `batch` the packets that are due up to `until_ms`, in decode order, at most about `room` of them. The bytes
@@ -201,6 +203,10 @@ impl Feed {
 
     /// Goes to a remembered place.
     pub(crate) fn seek(&mut self, mark: &FeedMark) {
+        if self.list.is_some() && mark.played.is_none() {
+            // From before there was a list: what plays now may be another file.
+            return;
+        }
         if let (Some(sound), Some(mark)) = (&mut self.sound, &mark.sound) {
             sound.seek(mark);
         }
@@ -321,6 +327,7 @@ impl Feed {
             }
             let place = Place::Film(cursor.mark());
             let played = self.list.as_ref().map(|list| Arc::clone(&list.played));
+            self.picture = Some(sample).filter(|sample| sample.track == Track::Video);
             *key = Some(FeedMark {
                 place,
                 timeline: self.timeline,

@@ -5,6 +5,7 @@
 
 use std::{
     collections::VecDeque,
+    path::Path,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
 };
@@ -12,14 +13,15 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    film::Show,
+    film::{Clip, Film, Show},
     rundown::{Rundown, Slot},
 };
 use crate::{
     clock,
     error::Result,
+    media::part::Part,
     plan::{Format, Work},
-    spec::{AtEnd, Edit, Item, ItemId, OnFailure, Playlist},
+    spec::{AtEnd, Edit, Item, ItemId, OnFailure, Playlist, Repeat},
     status::{AsRun, ItemEnd, PlaylistItem, PlaylistStatus, Reason},
 };
 
@@ -224,6 +226,23 @@ impl Roll {
         rates.max().unwrap_or(0)
     }
 
+    /// A film that plays for ever already, as a list of one: what cannot be read any further is waited for.
+    pub(crate) fn of_film(film: &Film, file: &Path, laps: u64) -> Self {
+        let list = Playlist::new([file]).on_failure(OnFailure::Hold);
+        let format = Format::of([&*film.opened.index]);
+        let mut rundown = Rundown::new(&list, Repeat::Forever).after(laps);
+        let slot = rundown.advance();
+        let part = Part::whole(&film.opened.index, format.layer());
+        let clip = Clip::new(film.clone(), part, 0, &format);
+        let roll = Self::new(&list, rundown, format);
+        {
+            let mut state = roll.state();
+            state.head = Played::new(Show::Clip(Box::new(clip)));
+            state.now = slot.map(|slot| Record::new(0, slot, 0));
+        }
+        roll
+    }
+
     /// Whether there is something to send.
     pub(crate) fn has_begun(&self) -> bool {
         let state = self.state();
@@ -410,6 +429,15 @@ impl Roll {
         drop(state);
         self.wants.notify_one();
         Ok(version)
+    }
+
+    /// The stream has ended: what plays ends with it.
+    pub(crate) fn close(&self, at_ms: u64) {
+        let mut state = self.state();
+        state.over = true;
+        if state.now.as_ref().is_some_and(|now| now.end.is_none()) {
+            state.end(at_ms, ItemEnd::Stopped);
+        }
     }
 
     /// Waits until there is something to tell. For one caller. Cancel safe.

@@ -67,6 +67,11 @@ impl Rundown {
         rundown
     }
 
+    /// The same when it has begun again so often already.
+    pub(crate) fn after(self, laps_done: u64) -> Self {
+        Self { laps_done, ..self }
+    }
+
     pub(crate) fn version(&self) -> u64 {
         self.version
     }

@@ -48,6 +48,16 @@ impl Item {
         &self.file
     }
 
+    /// Returns the in point.
+    pub fn in_point(&self) -> Option<Duration> {
+        self.from_ms.map(Duration::from_millis)
+    }
+
+    /// Returns the out point.
+    pub fn out_point(&self) -> Option<Duration> {
+        self.to_ms.map(Duration::from_millis)
+    }
+
     /// # Errors
     /// `InvalidSpec` when its points leave nothing to play.
     pub(crate) fn check(&self) -> Result<()> {

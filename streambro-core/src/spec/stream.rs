@@ -208,14 +208,14 @@ pub struct Source {
 /// One file, or many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Media {
-    File(PathBuf),
+    File(Arc<Path>),
     List(Arc<Playlist>),
 }
 
 impl Source {
     /// Plays an MP4 or FLV file. With a `media_root`, a relative path is taken from there.
     pub fn file(path: impl Into<PathBuf>) -> Self {
-        Self { media: Media::File(path.into()), repeat: Repeat::default(), sound: None }
+        Self { media: Media::File(path.into().into()), repeat: Repeat::default(), sound: None }
     }
 
     /// Plays files one after the other, on one connection. The list can be changed while it plays.
@@ -259,6 +259,14 @@ impl Source {
         }
     }
 
+    /// Its one file, if it has no list.
+    pub(crate) fn file_alone(&self) -> Option<&Arc<Path>> {
+        match &self.media {
+            Media::File(file) if self.sound.is_none() => Some(file),
+            _ => None,
+        }
+    }
+
     /// What becomes of items that do not fit.
     pub(crate) fn on_mismatch(&self) -> OnMismatch {
         match &self.media {
@@ -296,7 +304,7 @@ impl TryFrom<Wire> for Source {
 
     fn try_from(wire: Wire) -> Result<Self> {
         let media = match (wire.file, wire.playlist) {
-            (Some(file), None) => Media::File(file),
+            (Some(file), None) => Media::File(file.into()),
             (None, Some(list)) => Media::List(list),
             _ => {
                 let detail = "name either a file or a playlist";
@@ -310,7 +318,7 @@ impl TryFrom<Wire> for Source {
 impl From<Source> for Wire {
     fn from(source: Source) -> Self {
         let (file, playlist) = match source.media {
-            Media::File(file) => (Some(file), None),
+            Media::File(file) => (Some(file.to_path_buf()), None),
             Media::List(list) => (None, Some(list)),
         };
         Self { file, playlist, sound: source.sound, repeat: source.repeat }

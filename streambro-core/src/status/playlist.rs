@@ -60,6 +60,8 @@ pub enum ItemEnd {
     Finished,
     /// It was skipped.
     Skipped,
+    /// The stream ended while it played.
+    Stopped,
     /// It could not be opened, joined or read any further.
     #[non_exhaustive]
     Failed {

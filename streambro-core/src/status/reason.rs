@@ -116,24 +116,26 @@ reasons! {
     NetworkFailed = "network_failed",
         "Read the detail and check this machine's network. Tried again with growing delays, at the same place in the \
          film.";
-    /// A planned reconnect before a limit of the protocol: time stamps after 20 days, or TLS records.
-    Rotated = "rotated", "Nothing: it is back within seconds.";
+    /// A planned reconnect: before a limit of the protocol (time stamps after 20 days, or TLS records), by the destination's
+    /// `Rotation`, or by hand.
+    Rotated = "rotated", "Nothing: it is back within seconds, or after the pause of its `Rotation`.";
     /// The server asked for a reconnect.
     ReconnectRequested = "reconnect_requested",
         "Nothing: servers do this before they are serviced. It is back within seconds.";
     /// The file ended before its own tables say, or was cut while it played.
     SourceTruncated = "source_truncated",
-        "Bring the whole file and start the stream again: it has ended. Put files into place by renaming them, never by \
-         writing over one that plays.";
+        "Bring the whole file. A stream that plays it for ever shows its last picture until then, and a playlist goes on; \
+         any other has ended: start it again. Put files into place by renaming them, never by writing over one that plays.";
     /// Nothing follows in the playlist, and the stream waits for more.
     ListEnded = "list_ended", "Add an item to the playlist; until then the picture stands still.";
     /// The file could not be read: the disk failed, or did not answer for 15 s.
     SourceUnreadable = "source_unreadable",
-        "Read the detail; check the disk or the network file system. Tried again with growing delays.";
+        "Read the detail; check the disk or the network file system. Tried again with growing delays; meanwhile a stream \
+         that plays it for ever shows its last picture, and a playlist goes on.";
     /// The file breaks the rules of its format.
     SourceInvalid = "source_invalid",
-        "Make the file anew, for instance with `ffmpeg -i in.mp4 -c copy out.mp4`, and start the stream again: it has \
-         ended.";
+        "Make the file anew, for instance with `ffmpeg -i in.mp4 -c copy out.mp4`. A stream that plays it for ever shows its \
+         last picture until then, and a playlist goes on; any other has ended: start it again.";
     /// Its ffmpeg died, stood still or ended too early.
     EncoderFailed = "encoder_failed",
         "Read the detail and the stream's log, which has ffmpeg's last words. It is started again with growing delays, \

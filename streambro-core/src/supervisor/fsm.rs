@@ -85,6 +85,8 @@ pub(super) struct Outlook {
     pub(super) serial: u32,
     /// Whether it shall be on the air.
     pub(super) on: bool,
+    /// How often that was asked for: once more, and one that was given up is called again.
+    pub(super) asked: u32,
     /// How long it stays away when its connection is made anew.
     pub(super) pause: Duration,
 }
@@ -246,10 +248,13 @@ impl Fsm {
                     None => self.legs.push(fresh),
                 }
             }
-            let was_on = self.legs[leg].outlook.on;
+            let before = self.legs[leg].outlook;
+            let (was_on, asked_again) = (before.on, known && before.asked != outlook.asked);
             self.legs[leg].outlook = *outlook;
             match self.legs[leg].phase {
-                LegPhase::Disabled if outlook.on => {
+                LegPhase::Disabled | LegPhase::Ended
+                    if outlook.on && (asked_again || self.legs[leg].phase == LegPhase::Disabled) =>
+                {
                     let state = &mut self.legs[leg];
                     state.budget.reset();
                     (state.reason, state.detail) = (None, String::new());
@@ -283,7 +288,7 @@ impl Fsm {
 
     fn dial(&mut self, leg: usize, effects: &mut Vec<Effect>) {
         let state = &self.legs[leg];
-        let ready = matches!(state.phase, LegPhase::Waiting | LegPhase::Disabled);
+        let ready = matches!(state.phase, LegPhase::Waiting | LegPhase::Disabled | LegPhase::Ended);
         if self.stopping.is_none() && ready && state.outlook.on {
             self.legs[leg].attempts += 1;
             effects.push(Effect::Dial(leg));

@@ -67,6 +67,8 @@ pub(super) const LEG: &[(LegPhase, LegPhase)] = &[
     (LegPhase::Lagging, LegPhase::Disabled),
     (LegPhase::Ended, LegPhase::Disabled),
     (LegPhase::Disabled, LegPhase::Connecting),
+    // Given up, and asked for again.
+    (LegPhase::Ended, LegPhase::Connecting),
     (LegPhase::Disabled, LegPhase::Ended),
 ];
 

@@ -3,16 +3,16 @@
 use std::fs::{self, OpenOptions};
 use std::path::Path;
 
-use streambro_core::{Phase, Reason};
-use streambro_tests::ffmpeg::Clip;
+use streambro_core::{Destination, Phase, Reason, Source, StreamSpec};
+use streambro_tests::ffmpeg::{self, Clip};
 use streambro_tests::nginx::Nginx;
 
 use super::rig::{self, SOON, ms};
 
 #[tokio::test]
-async fn a_file_that_is_truncated_ends_its_own_stream_and_no_other() {
+async fn a_file_that_is_truncated_is_waited_for_where_it_was_and_nobody_else_notices() {
     let nginx = Nginx::start().await;
-    let url = nginx.rtmp_url("pass");
+    let url = nginx.rtmp_url("live");
     let dir = streambro_tests::scratch();
     let long = Clip::new().seconds(12.0).bitrate(2_000);
     // A file system that cannot tell what is cached.
@@ -32,18 +32,25 @@ async fn a_file_that_is_truncated_ends_its_own_stream_and_no_other() {
         // Where it plays now it goes on; a little later there is nothing.
         let file = OpenOptions::new().write(true).open(&path).unwrap();
         file.set_len(fs::metadata(&path).unwrap().len() / 4).unwrap();
-        let ended = tokio::time::timeout(SOON, stream.ended()).await.expect("it ends");
-        assert_eq!((ended.phase, ended.reason), (Phase::Ended, Some(Reason::SourceTruncated)), "{ended:?}");
-        assert_eq!(ended.legs[0].attempts, 1);
-        // The host is alive: what is left cannot be started, the whole file can.
-        let again = manager.start(rig::forever("again", &path, &url)).await;
-        if let Ok(again) = again {
-            again.stop();
-            again.ended().await;
-        }
-        fs::copy(source, &path).unwrap();
-        let stream = manager.start(rig::forever(name, &path, &url)).await.unwrap();
+        rig::in_phase(&stream, Phase::Holding, SOON).await;
+        let reason = stream.status().reason;
+        assert!(matches!(reason, Some(Reason::SourceTruncated | Reason::SourceInvalid)), "{reason:?}");
+        let held = stream.status().media_ms;
+        // Beside it, and then in its place.
+        let whole = dir.path().join("whole.mp4");
+        fs::copy(source, &whole).unwrap();
+        fs::rename(&whole, &path).unwrap();
         rig::in_phase(&stream, Phase::Live, SOON).await;
+        rig::until(2 * SOON, "it plays another lap", || {
+            (stream.status().media_ms > held + 14_000).then_some(())
+        })
+        .await;
+        stream.stop();
+        let ended = stream.ended().await;
+        assert_eq!((ended.legs[0].attempts, ended.laps > 0), (1, true), "{ended:?}");
+        let recordings = nginx.settled(name, 1, SOON).await;
+        assert_eq!(recordings.len(), 1);
+        ffmpeg::decodes(&recordings[0]).await;
     }
     let before = rig::leg(&other).packets;
     rig::until(SOON, "the other plays on", || (rig::leg(&other).packets > before + 100).then_some(())).await;
@@ -51,6 +58,25 @@ async fn a_file_that_is_truncated_ends_its_own_stream_and_no_other() {
     assert_eq!((status.phase, status.legs[0].attempts, status.legs[0].skips), (Phase::Live, 1, 0));
     assert!(status.legs[0].max_late_ms < 1_500, "{status:?}");
     manager.shutdown(SOON).await;
+}
+
+#[tokio::test]
+async fn a_file_that_plays_once_and_is_truncated_ends_its_stream() {
+    let nginx = Nginx::start().await;
+    let dir = streambro_tests::scratch();
+    let clip = Clip::new().seconds(12.0).bitrate(2_000).make().await;
+    let path = dir.path().join("once.mp4");
+    fs::copy(&clip, &path).unwrap();
+    let manager = rig::manager(rig::times(|_| {})).await;
+    let source = Source::file(&path);
+    let destination = Destination::new(&nginx.rtmp_url("pass"), "once").unwrap();
+    let stream = manager.start(StreamSpec::new("once", source).destination(destination)).await.unwrap();
+    rig::in_phase(&stream, Phase::Live, SOON).await;
+    let file = OpenOptions::new().write(true).open(&path).unwrap();
+    file.set_len(fs::metadata(&path).unwrap().len() / 4).unwrap();
+    let ended = tokio::time::timeout(SOON, stream.ended()).await.expect("it ends");
+    assert_eq!((ended.phase, ended.reason), (Phase::Ended, Some(Reason::SourceTruncated)), "{ended:?}");
+    assert_eq!(ended.legs[0].attempts, 1);
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use crate::{
         timeline::Timeline,
     },
     source::{
-        film::Show,
+        film::{Film, Show},
         roll::{Follow, Played, Roll},
     },
     status::Reason,
@@ -29,8 +29,8 @@ pub(super) struct List {
     state: State,
     /// Where the picture stops; nothing of it is shown from there on.
     exit: Option<Exit>,
-    /// Keyframes that may stand still when nothing comes: the newest one is the last.
-    pictures: [Option<Sample>; 2],
+    /// The first keyframe of a film: what stands still when the newest cannot be read.
+    first: Option<Sample>,
     /// How far the item is, in ticks of its leading track since its first sample.
     ticks: u64,
 }
@@ -70,7 +70,7 @@ impl List {
             part: None,
             state: State::Over,
             exit: None,
-            pictures: [None; 2],
+            first: None,
             ticks: 0,
         };
         if !matches!(played.show, Show::Nothing) {
@@ -83,7 +83,7 @@ impl List {
     pub(super) fn enter(&mut self, played: &Arc<Played>) {
         if !Arc::ptr_eq(played, &self.played) {
             self.played = Arc::clone(played);
-            self.pictures = [None; 2];
+            self.first = None;
         }
         self.part = match &played.show {
             Show::Clip(clip) => Some(clip.part.clone()),
@@ -181,15 +181,8 @@ impl List {
         let shown = sample.pts.saturating_sub(index.leading_pts());
         self.ticks = self.ticks.max(decoded.max(shown).max(0).unsigned_abs() + u64::from(sample.duration));
         if sample.key && sample.track == Track::Video {
-            match &mut self.pictures {
-                [first @ None, _] => *first = Some(*sample),
-                [_, newest] => *newest = Some(*sample),
-            }
+            self.first.get_or_insert(*sample);
         }
-    }
-
-    fn picture(&self) -> Option<Sample> {
-        self.pictures[1].or(self.pictures[0])
     }
 
     /// How far the item is, in milliseconds.
@@ -229,7 +222,7 @@ impl Feed {
             Follow::Dry if list.is_holding() => {
                 let picture = match &self.item {
                     Item::Tape(live) => live.picture(),
-                    _ => list.picture(),
+                    _ => self.picture,
                 };
                 let whole = self.timeline.hold_until(until_ms, picture.as_ref(), &mut batch.packets);
                 Some(if whole { Fill::Filled } else { Fill::Full })
@@ -243,9 +236,22 @@ impl Feed {
     }
 
     /// Gives up what cannot be read, if something else may follow. Returns whether that is so.
-    pub(crate) fn give_up(&mut self, reason: Reason, detail: &str) -> bool {
+    ///
+    /// A film that plays for ever becomes a list of one, which `fallback` brings: it is waited for.
+    pub(crate) fn give_up(
+        &mut self,
+        reason: Reason,
+        detail: &str,
+        fallback: &dyn Fn(&Film, u64) -> Option<Arc<Roll>>,
+    ) -> bool {
+        if let (Item::Film(film, _), None, None) = (&self.item, &self.list, self.laps.left) {
+            let Some(roll) = fallback(film, self.laps.done) else { return false };
+            let mut list = List::new(&roll);
+            list.ticks = film.opened.index.ticks(self.timeline.reached_ms());
+            self.list = Some(Box::new(list));
+        }
         if let Some(sound) = self.sound.as_mut().filter(|sound| sound.last == Layer::Sound) {
-            return sound.feed.give_up(reason, detail);
+            return sound.feed.give_up(reason, detail, &|_, _| None);
         }
         let (Item::Film(..), Some(list)) = (&self.item, &mut self.list) else { return false };
         match list.state {
@@ -259,10 +265,8 @@ impl Feed {
             }
             // It was the picture that stands still.
             State::Over | State::Holding => {
-                let [first, newest] = &mut list.pictures;
-                if newest.take().is_none() {
-                    *first = None;
-                }
+                let first = list.first.take();
+                self.picture = first.filter(|first| self.picture.is_some_and(|newest| newest != *first));
             }
         }
         true

@@ -30,6 +30,8 @@ pub(super) struct Outlet {
     pub(super) state: OutletState,
     /// Which of those that had this number.
     serial: u32,
+    /// How often it was wanted on the air.
+    asked: u32,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +58,7 @@ pub(crate) enum OutletRefusal {
 impl Outlet {
     fn new(leg: usize, serial: u32, destination: &Arc<Destination>) -> Self {
         let counters = Arc::new(LegCounters { leg, ..LegCounters::default() });
-        Self { destination: Arc::clone(destination), counters, state: OutletState::Enabled, serial }
+        Self { destination: Arc::clone(destination), counters, state: OutletState::Enabled, serial, asked: 0 }
     }
 
     pub(super) fn is_there(&self) -> bool {
@@ -81,6 +83,7 @@ impl Orders {
         let outlook = |outlet: &Outlet| Outlook {
             serial: outlet.serial,
             on: outlet.state == OutletState::Enabled,
+            asked: outlet.asked,
             pause: outlet.destination.rotation_pause(),
         };
         self.outlets.iter().map(outlook).collect()
@@ -152,7 +155,9 @@ impl Run {
     /// Lets a destination rest, or go on the air again.
     pub(crate) fn enable_outlet(&self, leg: usize, on: bool) -> Result<(), OutletRefusal> {
         let mut orders = self.orders();
-        orders.find(leg)?.state = if on { OutletState::Enabled } else { OutletState::Disabled };
+        let outlet = orders.find(leg)?;
+        outlet.state = if on { OutletState::Enabled } else { OutletState::Disabled };
+        outlet.asked = outlet.asked.wrapping_add(u32::from(on));
         if on {
             drop(orders);
             self.ordered.notify_one();

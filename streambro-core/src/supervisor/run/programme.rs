@@ -2,6 +2,7 @@
 
 use std::{future::pending, sync::Arc};
 
+use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Run, Services, stage::Stage};
@@ -33,6 +34,13 @@ impl Programme {
         };
         let opening = rolls.each().map(open).collect();
         Self { rolls: rolls.clone(), _opening: opening }
+    }
+
+    /// The stream has ended, and its playlists with it.
+    pub(super) fn close(&self, run: &Run, bus: &Bus) {
+        let at_ms = run.playhead.media_ms(Instant::now());
+        self.rolls.each().for_each(|roll| roll.close(at_ms));
+        self.tell(run, bus);
     }
 
     /// Whether there is something to send.

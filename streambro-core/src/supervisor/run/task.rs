@@ -2,7 +2,7 @@
 
 use std::{
     future::pending,
-    sync::{Arc, atomic::Ordering::Relaxed},
+    sync::{Arc, OnceLock, atomic::Ordering::Relaxed},
 };
 
 use tokio::{
@@ -15,8 +15,9 @@ use tracing::Span;
 use super::{Run, Services, outlets::Outlet, programme::Programme, studio::Studio};
 use crate::{
     event::{Bus, EventKind},
-    session::{Leg, LegEnd, Manner, Road, Signals},
-    source::{Film, PassEnd, Prepared, Reel},
+    session::{Leg, LegEnd, Manner, Road, SignalKind, Signals},
+    source::{Film, PassEnd, Prepared, Reel, Rolls},
+    spec::Repeat,
     status::{Phase, Reason},
     supervisor::fsm::{Effect, Fsm, Input},
 };
@@ -114,6 +115,7 @@ impl Supervisor {
             Prepared::Lists(rolls) => (Reel::Rolls(rolls), None),
         };
         let programme = run.rolls().map(|rolls| Programme::new(rolls, &run, &services));
+        let forever = run.spec.source.repeat == Repeat::Forever;
         let road = Road {
             id: run.id.clone(),
             repeat: run.spec.source.repeat,
@@ -122,6 +124,8 @@ impl Supervisor {
             times: Arc::clone(&services.times),
             epoch: services.epoch,
             signals: Signals::default(),
+            file: run.spec.source.file_alone().filter(|_| forever).cloned(),
+            fallback: OnceLock::new(),
             reel,
         };
         let outlets = run.orders().outlets().to_vec();
@@ -235,6 +239,9 @@ impl Supervisor {
             self.finished = true;
             return;
         }
+        if let Input::Signal(_, SignalKind::FellBack) = input {
+            self.wait_for_file();
+        }
         if let (Input::Source { .. }, Some(programme)) = (&input, &self.programme) {
             programme.tell(&self.run, &self.services.bus);
         }
@@ -253,6 +260,9 @@ impl Supervisor {
             // Somebody else has ended it, and said so.
             self.finished = true;
             return;
+        }
+        if let (Phase::Ended, Some(programme)) = (self.fsm.phase(), &self.programme) {
+            programme.close(&self.run, &self.services.bus);
         }
         // Before anyone hears of it: who waited for the end finds the last line there.
         self.note(&effects);
@@ -288,6 +298,15 @@ impl Supervisor {
         }
         // After the events: who waited for a phase finds it among them.
         self.run.wake();
+    }
+
+    /// Has the file looked for that could not be read any further.
+    fn wait_for_file(&mut self) {
+        if let (None, Some(roll)) = (&self.programme, self.road.fallback.get()) {
+            let rolls = Rolls { picture: Arc::clone(roll), sound: None, work: None };
+            self.run.show_rolls(&rolls);
+            self.programme = Some(Programme::new(&rolls, &self.run, &self.services));
+        }
     }
 
     /// Makes room for legs that are new.
