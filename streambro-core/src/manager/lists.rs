@@ -203,7 +203,14 @@ impl Sources {
             return Err(Error::new(ErrorKind::SourceUnsupported, name, why));
         }
         let from_ms = item.from_ms.unwrap_or(0);
+        let length_ms = opened.index.length_ms();
+        if from_ms >= length_ms {
+            let detail = format!("its in point, {from_ms} ms, lies behind its end, {length_ms} ms");
+            return Err(Error::new(ErrorKind::InvalidSpec, name, detail));
+        }
         let (at, to_ms) = (from_ms.saturating_add(skip_ms), item.to_ms);
+        // Another file has come in the place of the one that failed: it begins at its beginning.
+        let at = if at < length_ms { at } else { from_ms };
         let part = if at == 0 && to_ms.is_none() {
             Part::whole(&opened.index, format.layer())
         } else {

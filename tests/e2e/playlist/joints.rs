@@ -52,10 +52,10 @@ async fn twenty_files_of_mixed_origin_loop_on_one_connection_to_nginx_and_to_ffm
     let loops = std::env::var("STREAMBRO_LOOPS").map_or(5, |loops| loops.parse().expect("a number"));
     let (nginx, mut listener) = tokio::join!(Nginx::start(), ffmpeg::listen());
     let films = mixed(20, 1.5).await;
-    let manager = warped(40).await;
+    let manager = warped(30).await;
     let spec = spec("twenty", list(&films), Repeat::Times(loops), &nginx.rtmp_url("live"));
     let stream = manager.start(spec.destination(to(&listener.url(), "listener"))).await.unwrap();
-    let bound = Duration::from_secs(60 + u64::from(loops) * 4);
+    let bound = Duration::from_secs(60 + u64::from(loops) * 5);
     let status = tokio::time::timeout(bound, stream.ended()).await.expect("it ends");
     assert_eq!(status.reason, Some(Reason::Finished), "{status:#?}");
     let recordings = nginx.settled("twenty", 1, BOUND).await;

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use streambro_core::PlaylistKind::Main;
-use streambro_core::{Item, Playlist, Reason, Repeat};
+use streambro_core::{ErrorKind, Item, Playlist, Reason, Repeat};
 use streambro_tests::ffmpeg::{self, Clip};
+use streambro_tests::flv::Kind;
 use streambro_tests::nginx::Nginx;
 
 use super::show::{Show, spec, warped};
 use crate::publish::desk::{BOUND, ends};
-use crate::publish::film::Film;
+use crate::publish::film::{Film, read};
 
 fn ms(at: u64) -> Duration {
     Duration::from_millis(at)
@@ -62,4 +63,40 @@ async fn an_item_plays_from_the_keyframe_before_its_in_point_to_the_one_behind_i
         "{lengths:?} {frames:?}"
     );
     ffmpeg::decodes(&recordings[0]).await;
+}
+
+#[tokio::test]
+async fn an_in_point_behind_the_end_and_points_of_sound_alone() {
+    let nginx = Nginx::start().await;
+    let song = Film::of(Clip::new().seconds(4.0).audio_only().make().await).await;
+    let manager = warped(2).await;
+    let late = Playlist::new([Item::file(&song.path).from(ms(4_500))]);
+    let error = manager.start(spec("late", late, Repeat::Once, &nginx.rtmp_url("live"))).await.unwrap_err();
+    assert_eq!(error.kind, ErrorKind::InvalidSpec, "{error}");
+    let parts = [(1_000, 2_000), (0, 500), (3_000, 9_000)];
+    let items = parts.map(|(from, to)| Item::file(&song.path).from(ms(from)).to(ms(to)));
+    let stream = manager
+        .start(spec("song", Playlist::new(items), Repeat::Once, &nginx.rtmp_url("live")))
+        .await
+        .unwrap();
+    ends(&stream, Reason::Finished).await;
+    let recordings = nginx.settled("song", 1, BOUND).await;
+    let places: std::collections::HashMap<_, _> =
+        song.audio.iter().map(|frame| (frame.md5.as_str(), frame.pts_ms())).collect();
+    let recording = read(&recordings[0]);
+    let heard: Vec<f64> =
+        recording.samples(Kind::Audio).filter_map(|tag| places.get(tag.md5().as_str()).copied()).collect();
+    // Each part from its frame on, and to its end, give or take a frame.
+    let mut begins = vec![heard[0]];
+    begins.extend(
+        heard.windows(2).filter(|pair| pair[1] - pair[0] > 30.0 || pair[1] < pair[0]).map(|pair| pair[1]),
+    );
+    let near = |got: f64, wanted: f64| (got - wanted).abs() < 22.0;
+    assert!(
+        begins.len() == 3 && begins.iter().zip([1_000.0, 0.0, 3_000.0]).all(|(got, want)| near(*got, want)),
+        "{begins:?}"
+    );
+    // Each point is rounded outwards to a frame.
+    let sounds = heard.len() as f64 * 1_024.0 / 48.0;
+    assert!((2_500.0..2_500.0 + 5.0 * 21.4).contains(&sounds), "{sounds} ms");
 }
