@@ -46,7 +46,7 @@ impl Demo {
     #[must_use]
     pub fn source(&self) -> Source {
         let at = Duration::from_secs;
-        let parts = PARTS.map(|(from, to)| Item::file(CLIP).from(at(from)).to(at(to)));
+        let parts = PARTS.map(|(from, to)| Item::file(CLIP).starting_at(at(from)).ending_at(at(to)));
         Source::playlist(Playlist::new(parts)).sound(Playlist::new([CLIP]))
     }
 

@@ -35,8 +35,12 @@ impl StreamManager {
         self.weigh();
         let destination = Arc::new(destination);
         let permit = run.permit();
+        if permit.is_none() && run.is_settled() {
+            let detail = "the stream is being replaced; add it to the new one";
+            return Err(Error::new(ErrorKind::Ended, id, detail));
+        }
         let held = permit.as_ref().map(|permit| (permit, permit.demand()));
-        let share = held.as_ref().map(|(_, demand)| share(&run, demand, &destination));
+        let share = held.as_ref().map(|(_, demand)| share(&run.wanted(), demand, &destination));
         if let (Some((permit, demand)), Some(share)) = (&held, &share) {
             let changed = permit.change(&demand.clone().with(share), run.spec.priority);
             changed.map_err(|refusal| {
@@ -70,7 +74,7 @@ impl StreamManager {
         let destination =
             run.remove_outlet(leg).map_err(|refusal| refused(refusal, &format!("destination {leg}")))?;
         if let (Some(permit), Some(demand)) = (permit.as_ref(), demand) {
-            let share = share_of(&before, &demand, &destination);
+            let share = share(&before, &demand, &destination);
             // Less is never refused.
             let _ = permit.change(&demand.without(&share), run.spec.priority);
         }
@@ -120,13 +124,8 @@ impl StreamManager {
     }
 }
 
-/// What another destination of a running stream takes.
-fn share(run: &Run, demand: &Demand, destination: &Arc<Destination>) -> Demand {
-    share_of(&run.wanted(), demand, destination)
-}
-
 /// What one destination takes of a stream that asks for so much: all of them get the same.
-fn share_of(spec: &StreamSpec, demand: &Demand, destination: &Arc<Destination>) -> Demand {
+fn share(spec: &StreamSpec, demand: &Demand, destination: &Arc<Destination>) -> Demand {
     let each = demand.bits_per_second / (spec.destinations.len() as u64).max(1);
     let mut cost = Cost::native(each, [destination.url.is_tls()]);
     // The file is open already.

@@ -75,18 +75,17 @@ impl Sources {
         let wanted = |slot| Wanted { slot, skip_ms: 0 };
         let first = wanted(first);
         let opening = self.open_item(&first, &format, spec).await?;
-        if let Some(second) = second {
-            self.open_item(&wanted(second), &format, spec).await?;
-        }
-        let roll = Roll::new(list, rundown, format);
-        let work = match opening {
-            Opening::Clip(clip) => {
-                roll.offer(first, Show::Clip(clip));
-                None
-            }
-            // It begins with the stream.
-            Opening::Production(production, _) => Some(production.work),
+        let second = match second {
+            Some(second) => Some(self.open_item(&wanted(second), &format, spec).await?),
+            None => None,
         };
+        let roll = Roll::new(list, rundown, format);
+        let works = [Some(&opening), second.as_ref()].into_iter().flatten().filter_map(Opening::work);
+        let work = works.max_by_key(|work| work.pixels_per_second);
+        // What ffmpeg makes begins with the stream.
+        if let Opening::Clip(clip) = opening {
+            roll.offer(first, Show::Clip(clip));
+        }
         Ok((Arc::new(roll), work))
     }
 

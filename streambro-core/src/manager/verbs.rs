@@ -369,7 +369,7 @@ impl StreamManager {
             return Ok(());
         };
         if run.permit().is_none() {
-            run.hold(self.admit(&run.spec, &mut prepared)?);
+            run.hold(self.admit(&run.wanted(), &mut prepared)?);
         }
         if let Prepared::Lists(rolls) = &prepared {
             // Whoever started it may look at once.

@@ -4,7 +4,7 @@ use std::{collections::VecDeque, num::NonZeroU32, sync::Arc};
 
 use super::{
     cursor::{Cursor, Mark},
-    error::MediaError,
+    error::{MediaError, Unsupported},
     index::{Index, Layer},
     packet::{Sample, Track},
     probe,
@@ -81,13 +81,18 @@ impl Part {
             cursor.advance();
         }
         let mut start = None;
+        let mut found = entrances.is_empty();
         for (sample, mark) in entrances.iter().rev() {
             let is_first = sample.dts <= film.leading_dts();
             if is_first || sample.track == Track::Audio || probe::is_idr(reader, index, sample)? == Some(true)
             {
                 start = (!is_first).then_some((*sample, *mark));
+                found = true;
                 break;
             }
+        }
+        if !found {
+            return Err(MediaError::Unsupported(vec![Unsupported::FirstPicture]));
         }
         let mut part = start.map_or_else(|| film.view(layer), |(sample, _)| film.beginning_with(&sample));
         part.shorten(&film, exit.as_ref());

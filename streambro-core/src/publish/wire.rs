@@ -102,6 +102,8 @@ impl Outbox {
     pub(crate) fn abandon(&mut self) {
         self.clear();
         self.torn = self.sent > 0;
+        // What was announced may be among what is forgotten.
+        self.change_program(News { video: true, audio: true });
     }
 
     /// Announces what comes next as if it were another configuration: numbers of one program mean nothing in the next.

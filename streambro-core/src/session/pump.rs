@@ -82,6 +82,8 @@ pub(super) struct Pump {
     /// The socket took less than there was.
     blocked: bool,
     source: Supply,
+    /// Since when nothing comes.
+    dry_since: Option<Instant>,
     source_ended: bool,
     rotating: bool,
     records: u64,
@@ -179,6 +181,7 @@ impl Pump {
             manner,
             fetching: None,
             blocked: false,
+            dry_since: None,
             source_ended: false,
             rotating: false,
             records: 0,
@@ -263,10 +266,19 @@ impl Pump {
             return Err(LegEnd::new(Reason::Rotated, "a planned reconnect, before a limit of the protocol"));
         }
         if self.source == Supply::Dry {
-            self.source = Supply::Flowing;
-            // Who passes over a while does not fill it.
-            if self.skip_to.is_none() && media.saturating_sub(self.sent_until) > times.media_ms(HOLD_AFTER) {
-                self.feed.hold();
+            // It may be another reader's turn.
+            self.source = Supply::Changed;
+            let late = media.saturating_sub(self.sent_until) > times.media_ms(HOLD_AFTER);
+            let dry = self.dry_since.is_some_and(|since| now >= since + HOLD_AFTER);
+            match self.skip_to {
+                None if late => self.feed.hold(),
+                // Nothing is left that could be passed over: it begins with the picture that stands still.
+                Some(_) if dry => {
+                    self.feed.hold();
+                    self.feed.pass_over_to(media);
+                    (self.skip_to, self.sent_until) = (None, media);
+                }
+                _ => {}
             }
         }
         if self.sent_until >= self.goal && !self.rotating {
@@ -446,6 +458,9 @@ impl Pump {
             batch.packets.clear();
             batch.key = None;
             let filled = self.feed.fill(&self.reader, self.goal, MAX_PACKETS, batch);
+            if !matches!(filled, Ok(Fill::Dry)) {
+                self.dry_since = None;
+            }
             for packet in batch.packets.drain(..) {
                 self.place(&packet);
             }
@@ -453,7 +468,10 @@ impl Pump {
             match filled {
                 Ok(Fill::Filled) => self.sent_until = self.goal,
                 Ok(Fill::Full) => {}
-                Ok(Fill::Dry) => self.source = Supply::Dry,
+                Ok(Fill::Dry) => {
+                    self.source = Supply::Dry;
+                    self.dry_since.get_or_insert_with(Instant::now);
+                }
                 Ok(Fill::Changed(news)) => {
                     self.source = Supply::Changed;
                     self.outbox.change_program(news);

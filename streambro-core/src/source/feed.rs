@@ -204,8 +204,7 @@ impl Feed {
     /// Goes to a remembered place.
     pub(crate) fn seek(&mut self, mark: &FeedMark) {
         if self.list.is_some() && mark.played.is_none() {
-            // From before there was a list: what plays now may be another file.
-            return;
+            return self.seek_film(mark);
         }
         if let (Some(sound), Some(mark)) = (&mut self.sound, &mark.sound) {
             sound.seek(mark);
@@ -266,6 +265,16 @@ impl Feed {
             (_, Some(list)) if !list.is_playing() => list.hold(&mut self.timeline),
             (Item::Tape(live), _) => live.hold(&mut self.timeline),
             (Item::Film(..) | Item::Nothing, _) => {}
+        }
+    }
+
+    /// Passes over everything up to `ms` while the picture stands still, and sends nothing for it.
+    pub(crate) fn pass_over_to(&mut self, ms: u64) {
+        if self.is_holding() {
+            self.timeline.skip_to(ms);
+        }
+        if let Some(sound) = &mut self.sound {
+            sound.feed.pass_over_to(ms);
         }
     }
 

@@ -5,13 +5,27 @@ use std::fmt;
 use async_trait::async_trait;
 
 use super::{film::Clip, production::Production, roll::Wanted};
-use crate::{error::Result, plan::Format, spec::StreamSpec};
+use crate::{
+    error::Result,
+    plan::{Format, Work},
+    spec::StreamSpec,
+};
 
 /// Opens the items of a playlist while it plays.
 #[async_trait]
 pub(crate) trait Opener: fmt::Debug + Send + Sync {
     /// Opens an item of a stream, and makes sure that it can join one of this format. Cancel safe.
     async fn open(&self, wanted: &Wanted, format: &Format, spec: &StreamSpec) -> Result<Opening>;
+}
+
+impl Opening {
+    /// How ffmpeg makes it, if it does.
+    pub(crate) fn work(&self) -> Option<Work> {
+        match self {
+            Self::Clip(_) => None,
+            Self::Production(made, _) => Some(made.work),
+        }
+    }
 }
 
 /// An item that is open and understood.

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     clock,
-    error::Result,
+    error::{Error, ErrorKind, Result},
     media::part::Part,
     plan::{Format, Work},
     spec::{AtEnd, Edit, Item, ItemId, OnFailure, Playlist, Repeat},
@@ -125,6 +125,8 @@ struct Record {
 pub(crate) struct Played {
     /// What plays.
     pub(super) show: Show,
+    /// It was on the air before there was a list.
+    original: bool,
     cut: Mutex<Cut>,
     next: OnceLock<Arc<Self>>,
 }
@@ -150,7 +152,7 @@ pub(super) enum Follow {
 
 impl Played {
     fn new(show: Show) -> Arc<Self> {
-        Arc::new(Self { show, cut: Mutex::default(), next: OnceLock::new() })
+        Arc::new(Self { show, original: false, cut: Mutex::default(), next: OnceLock::new() })
     }
 
     /// Whether the item ends before a keyframe, which is not its first: all legs get the same answer.
@@ -164,6 +166,21 @@ impl Played {
             cut.passed = cut.passed.max(Some(dts));
         }
         ends
+    }
+
+    /// Whether it was on the air before there was a list.
+    pub(super) fn is_original(&self) -> bool {
+        self.original
+    }
+
+    /// Whether it is to end, now that nothing comes: whatever comes later is no part of it.
+    pub(super) fn ends_here(&self) -> bool {
+        let mut cut = lock(&self.cut);
+        if cut.wanted {
+            let behind = cut.passed.map_or(i64::MIN, |passed| passed.saturating_add(1));
+            cut.at.get_or_insert(behind);
+        }
+        cut.at.is_some()
     }
 
     fn was_cut(&self) -> bool {
@@ -237,8 +254,11 @@ impl Roll {
         let roll = Self::new(&list, rundown, format);
         {
             let mut state = roll.state();
-            state.head = Played::new(Show::Clip(Box::new(clip)));
+            let show = Show::Clip(Box::new(clip));
+            let (cut, next) = (Mutex::default(), OnceLock::new());
+            state.head = Arc::new(Played { show, original: true, cut, next });
             state.now = slot.map(|slot| Record::new(0, slot, 0));
+            state.recorded = 1;
         }
         roll
     }
@@ -262,6 +282,11 @@ impl Roll {
         }
     }
 
+    /// Whether nothing more will ever play.
+    pub(crate) fn is_over(&self) -> bool {
+        self.state().over
+    }
+
     /// What was decided last.
     pub(super) fn head(&self) -> Arc<Played> {
         Arc::clone(&self.state().head)
@@ -274,6 +299,8 @@ impl Roll {
             return Follow::Item(Arc::clone(next));
         }
         if state.finish(at_ms) {
+            // Else it would wait for legs that have moved on, and the next one for it.
+            state.head.show.retire();
             self.tells.notify_one();
         }
         let Some(wanted) = state.wanted() else {
@@ -298,8 +325,7 @@ impl Roll {
         let next = Played::new(ready.show);
         // Under the lock nobody else has.
         let _ = played.next.set(Arc::clone(&next));
-        let before = std::mem::replace(&mut state.head, Arc::clone(&next));
-        before.show.retire();
+        state.head = Arc::clone(&next);
         state.trouble = None;
         state.begin(wanted.slot, at_ms);
         drop(state);
@@ -323,6 +349,7 @@ impl Roll {
             return;
         }
         state.end(at_ms, ItemEnd::Failed { reason, detail: detail.to_owned() });
+        state.head.show.retire();
         state.failures = if reached_ms >= SOUND_MS { 1 } else { state.failures + 1 };
         state.trouble = Some((reason, detail.to_owned()));
         if self.on_failure == OnFailure::Hold
@@ -404,6 +431,9 @@ impl Roll {
             state.again = None;
             state.rundown.pass_over();
             state.miss(wanted.slot.clone(), ItemEnd::Failed { reason, detail: detail.to_owned() });
+            // Nobody comes to ask what follows when nothing has ever begun.
+            let first = matches!(state.head.show, Show::Nothing);
+            state.over |= first && self.at_end == AtEnd::Finish && state.wanted().is_none();
         }
         drop(state);
         self.wants.notify_one();
@@ -416,10 +446,19 @@ impl Roll {
     /// Those of [`Rundown::edit`].
     pub(crate) fn edit(&self, expected: Option<u64>, edits: &[Edit]) -> Result<u64> {
         let mut state = self.state();
+        if state.over {
+            let detail = "the playlist has ended, and the stream ends with it; start it again";
+            return Err(Error::new(ErrorKind::Ended, "playlist", detail));
+        }
         let version = state.rundown.edit(expected, edits)?;
         if edits.iter().any(Edit::cuts) {
             lock(&state.head.cut).wanted = true;
             self.hurries.notify_one();
+            state.again = None;
+        }
+        // What is waited for may be gone, or another one wanted before it.
+        let stays = |again: &Wanted| state.rundown.slots().contains(&again.slot) && !state.rundown.is_cued();
+        if !state.again.as_ref().is_none_or(stays) {
             state.again = None;
         }
         if edits.iter().any(|edit| !edit.added().is_empty()) {

@@ -24,6 +24,8 @@ pub(crate) struct Rundown {
     /// Laps that have not begun yet; `None` is for ever.
     laps_left: Option<u32>,
     laps_done: u64,
+    /// Whether a lap has begun.
+    begun: bool,
 }
 
 /// An item and its number.
@@ -61,6 +63,7 @@ impl Rundown {
             cued: None,
             laps_left: repeat.laps().map(|laps| laps.saturating_sub(1)),
             laps_done: 0,
+            begun: false,
         };
         rundown.draw();
         rundown.set_fresh(false);
@@ -108,9 +111,15 @@ impl Rundown {
             Queue::Shuffle { left, .. } => left.retain(|id| *id != slot.id),
         }
         self.laps_done += u64::from(begun);
+        self.begun = true;
         self.current = Some(slot.id);
         self.draw_if_empty();
         Some(slot)
+    }
+
+    /// Whether something comes out of turn.
+    pub(crate) fn is_cued(&self) -> bool {
+        self.cued.is_some()
     }
 
     /// Passes over what comes next: it cannot be played.
@@ -225,7 +234,7 @@ impl Rundown {
     fn begin_lap(&mut self, cued: bool) -> bool {
         match &mut self.queue {
             Queue::Sequential(at) => {
-                let begins = *at >= self.slots.len() && !cued && self.current.is_some();
+                let begins = *at >= self.slots.len() && !cued && self.begun;
                 if begins {
                     self.laps_left = self.laps_left.map(|left| left.saturating_sub(1));
                 }

@@ -31,14 +31,14 @@ impl Item {
 
     /// Sets the in point: it begins with the last keyframe that is shown at or before `at`. In milliseconds of the film.
     #[must_use]
-    pub fn from(mut self, at: Duration) -> Self {
+    pub fn starting_at(mut self, at: Duration) -> Self {
         self.from_ms = Some(millis(at));
         self
     }
 
     /// Sets the out point: it ends before the first keyframe that is shown at or after `at`. In milliseconds of the film.
     #[must_use]
-    pub fn to(mut self, at: Duration) -> Self {
+    pub fn ending_at(mut self, at: Duration) -> Self {
         self.to_ms = Some(millis(at));
         self
     }
@@ -218,10 +218,10 @@ mod tests {
 
     #[test]
     fn points_that_leave_nothing_are_refused_by_name() {
-        let item = Item::file("a.mp4").from(Duration::from_secs(5)).to(Duration::from_secs(5));
+        let item = Item::file("a.mp4").starting_at(Duration::from_secs(5)).ending_at(Duration::from_secs(5));
         let error = Playlist::new([item]).check().unwrap_err();
         assert_eq!((error.kind, error.subject.as_str()), (ErrorKind::InvalidSpec, "a.mp4"));
-        Playlist::new([Item::file("a.mp4").from(Duration::from_secs(5))]).check().unwrap();
+        Playlist::new([Item::file("a.mp4").starting_at(Duration::from_secs(5))]).check().unwrap();
         assert_eq!(Playlist::new::<Item>([]).check().unwrap_err().kind, ErrorKind::InvalidSpec);
     }
 

@@ -38,6 +38,8 @@ pub(super) enum Input {
         trouble: Option<(Reason, String)>,
         /// Whether there is something to send.
         ready: bool,
+        /// Whether there never will be.
+        over: bool,
     },
     /// Somebody wants its connections made anew.
     Renew,
@@ -68,8 +70,8 @@ pub(super) enum Effect {
     HangUp,
     /// Let the connections that there are say goodbye, and end with `OverLimit`.
     Renew,
-    /// Let those legs say goodbye that are not wanted any more.
-    Dismiss,
+    /// Let a leg say goodbye that is not wanted any more.
+    Dismiss(usize),
     /// Tell that a leg has changed.
     Leg(usize),
     /// Tell that the stream has changed from this phase.
@@ -85,6 +87,8 @@ pub(super) struct Outlook {
     pub(super) serial: u32,
     /// Whether it shall be on the air.
     pub(super) on: bool,
+    /// Whether it was taken away: then it counts no more, once it has said goodbye.
+    pub(super) gone: bool,
     /// How often that was asked for: once more, and one that was given up is called again.
     pub(super) asked: u32,
     /// How long it stays away when its connection is made anew.
@@ -98,6 +102,8 @@ pub(super) struct Fsm {
     retry: Retry,
     /// What the next leg's retries follow from.
     seed: u64,
+    /// Whether it has been on the air, by whichever leg.
+    was_on_air: bool,
     phase: Phase,
     reason: Option<Reason>,
     detail: String,
@@ -140,6 +146,7 @@ impl Fsm {
             times,
             retry,
             seed: seed.wrapping_add(MAX_DESTINATIONS as u64),
+            was_on_air: false,
             phase: Phase::Preparing,
             reason: None,
             detail: String::new(),
@@ -155,6 +162,9 @@ impl Fsm {
     pub(super) fn with_outlooks(mut self, outlooks: &[Outlook]) -> Self {
         for (leg, outlook) in self.legs.iter_mut().zip(outlooks) {
             leg.outlook = *outlook;
+            if !outlook.on {
+                (leg.phase, leg.reason) = (LegPhase::Disabled, Some(Reason::Disabled));
+            }
         }
         self
     }
@@ -213,7 +223,12 @@ impl Fsm {
                     self.encode(at, &mut effects);
                 }
             }
-            Input::Source { trouble, ready } => {
+            Input::Source { trouble, ready, over } => {
+                if over && self.waits {
+                    let nothing = || (Reason::Finished, "nothing of its playlist could be played".to_owned());
+                    let (reason, detail) = trouble.clone().unwrap_or_else(nothing);
+                    self.stop(reason, detail, &mut effects);
+                }
                 self.trouble = trouble.map(Box::new);
                 if ready && std::mem::take(&mut self.waits) && self.stopping.is_none() {
                     self.dial_all(&mut effects);
@@ -253,12 +268,14 @@ impl Fsm {
             self.legs[leg].outlook = *outlook;
             match self.legs[leg].phase {
                 LegPhase::Disabled | LegPhase::Ended
-                    if outlook.on && (asked_again || self.legs[leg].phase == LegPhase::Disabled) =>
+                    if outlook.on
+                        && on_call
+                        && (asked_again || self.legs[leg].phase == LegPhase::Disabled) =>
                 {
                     let state = &mut self.legs[leg];
                     state.budget.reset();
                     (state.reason, state.detail) = (None, String::new());
-                    self.dial(leg, effects);
+                    self.call(leg, effects);
                 }
                 // One that is new.
                 LegPhase::Waiting if outlook.on && !known && on_call => self.dial(leg, effects),
@@ -266,7 +283,7 @@ impl Fsm {
                 LegPhase::Connecting | LegPhase::Publishing | LegPhase::Live | LegPhase::Lagging
                     if was_on && !outlook.on =>
                 {
-                    effects.push(Effect::Dismiss);
+                    effects.push(Effect::Dismiss(leg));
                 }
                 _ => {}
             }
@@ -287,9 +304,13 @@ impl Fsm {
     }
 
     fn dial(&mut self, leg: usize, effects: &mut Vec<Effect>) {
-        let state = &self.legs[leg];
-        let ready = matches!(state.phase, LegPhase::Waiting | LegPhase::Disabled | LegPhase::Ended);
-        if self.stopping.is_none() && ready && state.outlook.on {
+        if matches!(self.legs[leg].phase, LegPhase::Waiting | LegPhase::Disabled) {
+            self.call(leg, effects);
+        }
+    }
+
+    fn call(&mut self, leg: usize, effects: &mut Vec<Effect>) {
+        if self.stopping.is_none() && self.legs[leg].outlook.on {
             self.legs[leg].attempts += 1;
             effects.push(Effect::Dial(leg));
             self.step(leg, LegPhase::Connecting, effects);
@@ -340,6 +361,7 @@ impl Fsm {
                 state.live_since = Some(at);
                 state.reconnects += u64::from(state.ever_live);
                 state.ever_live = true;
+                self.was_on_air = true;
                 (state.reason, state.detail) = (None, String::new());
                 LegPhase::Live
             }
@@ -398,7 +420,7 @@ impl Fsm {
         self.step(leg, LegPhase::Ended, effects);
         // What is left of a film that has played is nothing that another destination could still wait for.
         let played = end.reason == Reason::Finished && !self.is_on_air();
-        if played || self.legs.iter().all(|leg| leg.phase == LegPhase::Ended) {
+        if played || self.here().all(|leg| leg.phase == LegPhase::Ended) {
             // It has played to the end of what could be made, and that was not the end of the film.
             let missing = self.passes.as_deref().and_then(Passes::missing);
             let missing = missing.filter(|_| end.reason == Reason::Finished).cloned();
@@ -429,6 +451,11 @@ impl Fsm {
         self.step(leg, LegPhase::Waiting, effects);
     }
 
+    /// The legs that count: all but those that were taken away and have left.
+    fn here(&self) -> impl Iterator<Item = &Leg> {
+        self.legs.iter().filter(|leg| !(leg.outlook.gone && leg.phase == LegPhase::Disabled))
+    }
+
     fn is_on_air(&self) -> bool {
         let on_air =
             |leg: &Leg| matches!(leg.phase, LegPhase::Publishing | LegPhase::Live | LegPhase::Lagging);
@@ -453,7 +480,8 @@ impl Fsm {
 
     /// The stream's phase follows from its legs and from what is wanted.
     fn derive(&mut self, effects: &mut Vec<Effect>) {
-        let count = |phase| self.legs.iter().filter(|leg| leg.phase == phase).count();
+        let count = |phase| self.here().filter(|leg| leg.phase == phase).count();
+        let here = self.here().count();
         let (live, lagging, ended, off) = (
             count(LegPhase::Live),
             count(LegPhase::Lagging),
@@ -466,7 +494,7 @@ impl Fsm {
         let trouble = self.passes.as_deref().and_then(Passes::trouble).or(self.trouble.as_deref()).cloned();
         let (phase, (reason, detail)) = if let Some((reason, detail)) = self.stopping.clone() {
             let encodes = self.passes.as_deref().is_some_and(Passes::is_running);
-            let over = ended == self.legs.len() && !encodes;
+            let over = ended == here && !encodes;
             (if over { Phase::Ended } else { Phase::Stopping }, (Some(reason), detail))
         } else if live + lagging > 0 && self.legs.iter().any(|leg| leg.holding) {
             let slow = || match self.passes {
@@ -475,16 +503,15 @@ impl Fsm {
             };
             let (reason, detail) = trouble.unwrap_or_else(slow);
             (Phase::Holding, (Some(reason), detail))
-        } else if live > 0 && live + ended + off == self.legs.len() && !given_up {
+        } else if live > 0 && live + ended + off == here && !given_up {
             (Phase::Live, (None, String::new()))
         } else if live + lagging > 0 {
             let behind = (Some(Reason::Behind), String::new());
             (Phase::Degraded, if lagging > 0 { behind } else { why })
-        } else if off > 0 && off + ended == self.legs.len() {
+        } else if off > 0 && off + ended == here {
             let resting = (Some(Reason::Disabled), "every destination is disabled".to_owned());
-            let was_on_air = self.phase.is_on_air() || self.phase == Phase::Reconnecting;
-            (if was_on_air { Phase::Reconnecting } else { Phase::Starting }, resting)
-        } else if self.legs.iter().any(|leg| leg.ever_live) {
+            (if self.was_on_air { Phase::Reconnecting } else { Phase::Starting }, resting)
+        } else if self.was_on_air {
             (Phase::Reconnecting, why)
         } else {
             let trouble = trouble.map(|(reason, detail)| (Some(reason), detail));

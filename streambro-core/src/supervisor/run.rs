@@ -338,6 +338,8 @@ impl Run {
         let (laps, silent_frames, trimmed_frames) = self.playhead.figures();
         let phase = *self.phase.borrow();
         let queued = phase == Phase::Queued;
+        // Places are asked for before destinations, never the other way round.
+        drop(orders);
         let position = if queued { self.permit().as_ref().and_then(Permit::position) } else { None };
         StreamStatus {
             id: self.id.clone(),
@@ -376,6 +378,8 @@ impl Run {
                 reconnects: leg.reconnects,
             };
         }
+        let at_rest = |leg: &super::fsm::Leg| matches!(leg.phase, LegPhase::Disabled | LegPhase::Ended);
+        self.orders().settle(fsm.legs().iter().map(at_rest));
         if fsm.phase() == Phase::Ended {
             shown.ended_at = Some(Instant::now());
             self.record(&shown);

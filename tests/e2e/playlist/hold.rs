@@ -52,7 +52,7 @@ async fn a_file_that_is_cut_while_it_plays_is_left_within_a_second_and_the_next_
     fs::copy(&films[1].path, &victim).unwrap();
     let manager = manager().await;
     let items = [
-        Item::file(&films[0].path).to(Duration::from_secs(1)),
+        Item::file(&films[0].path).ending_at(Duration::from_secs(1)),
         Item::file(&victim),
         Item::file(&films[2].path),
     ];

@@ -95,7 +95,7 @@ async fn an_item_that_is_made_can_be_skipped_to_and_away_from_and_its_ffmpeg_goe
     let manager = manager().await;
     let items = [
         Item::file(&native.path),
-        Item::file(&foreign).from(Duration::from_secs(5)),
+        Item::file(&foreign).starting_at(Duration::from_secs(5)),
         Item::file(&native.path),
     ];
     let wanted = spec("skip", Playlist::new(items), Repeat::Once, &nginx.rtmp_url("live"));

@@ -32,7 +32,9 @@ async fn an_item_plays_from_the_keyframe_before_its_in_point_to_the_one_behind_i
         Film::of(clip.make().await).await,
         Film::of(clip.clone().bframes(0).picture("testsrc2=s=320x180:r=30:d=6,negate").make().await).await,
     ];
-    let part = |film: usize, from: u64, to: u64| Item::file(&films[film].path).from(ms(from)).to(ms(to));
+    let part = |film: usize, from: u64, to: u64| {
+        Item::file(&films[film].path).starting_at(ms(from)).ending_at(ms(to))
+    };
     let wanted = [(0, 1_500, 2_900), (1, 2_000, 4_000), (0, 0, 1_000), (1, 3_999, 60_000)];
     let items = wanted.map(|(film, from, to)| part(film, from, to));
     let manager = warped(2).await;
@@ -70,11 +72,11 @@ async fn an_in_point_behind_the_end_and_points_of_sound_alone() {
     let nginx = Nginx::start().await;
     let song = Film::of(Clip::new().seconds(4.0).audio_only().make().await).await;
     let manager = warped(2).await;
-    let late = Playlist::new([Item::file(&song.path).from(ms(4_500))]);
+    let late = Playlist::new([Item::file(&song.path).starting_at(ms(4_500))]);
     let error = manager.start(spec("late", late, Repeat::Once, &nginx.rtmp_url("live"))).await.unwrap_err();
     assert_eq!(error.kind, ErrorKind::InvalidSpec, "{error}");
     let parts = [(1_000, 2_000), (0, 500), (3_000, 9_000)];
-    let items = parts.map(|(from, to)| Item::file(&song.path).from(ms(from)).to(ms(to)));
+    let items = parts.map(|(from, to)| Item::file(&song.path).starting_at(ms(from)).ending_at(ms(to)));
     let stream = manager
         .start(spec("song", Playlist::new(items), Repeat::Once, &nginx.rtmp_url("live")))
         .await

@@ -141,7 +141,7 @@ fn settings(faces: &mut Faces, key: &str) {
     let lag = Lag::skip(Duration::from_secs(2));
     let pair =
         destination.backup("rtmps://127.0.0.1:2/live").expect("the URL is good").rotation(rotation).lag(lag);
-    let item = Item::file("a.mp4").from(Duration::from_secs(1));
+    let item = Item::file("a.mp4").starting_at(Duration::from_secs(1));
     let edit = Edit::Insert { before: ItemId(0), item: item.clone() };
     let list = Playlist::new([item.clone()]).shuffle(1);
     let source = Source::playlist(list.clone()).sound(list.clone());

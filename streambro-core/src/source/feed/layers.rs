@@ -14,22 +14,24 @@ pub(super) struct Sound {
     pub(super) turn: Layer,
     /// Whose packets came last.
     pub(super) last: Layer,
-    /// How far each has been filled, in milliseconds.
-    until: [u64; 2],
-    /// The picture has nothing yet.
+    /// How far the picture has been filled, in milliseconds.
+    seen_until: u64,
+    /// The same of the sound.
+    heard_until: u64,
+    /// The picture has nothing for where it is asked to come to.
     dry: bool,
 }
 
 impl Sound {
     pub(super) fn new(feed: Feed) -> Self {
-        Self { feed, turn: Layer::Picture, last: Layer::Picture, until: [0; 2], dry: false }
+        Self { feed, turn: Layer::Picture, last: Layer::Picture, seen_until: 0, heard_until: 0, dry: false }
     }
 
     /// Goes to a remembered place, together with the picture.
     pub(super) fn seek(&mut self, mark: &FeedMark) {
         self.feed.seek(mark);
         (self.turn, self.last) = (Layer::Picture, Layer::Picture);
-        (self.until, self.dry) = ([0; 2], false);
+        (self.seen_until, self.heard_until, self.dry) = (0, 0, false);
     }
 }
 
@@ -92,21 +94,31 @@ impl Sound {
         self.feed.fill_one(reader, until_ms, room, batch)
     }
 
-    /// Lets the other layer come next, once this one has come as far as it should.
+    /// Lets the other layer come next, once this one has come as far as it should, or can.
     fn turn_over(&mut self, fill: Fill, until_ms: u64) -> Fill {
-        let (this, other) = if self.turn == Layer::Sound { (1, 0) } else { (0, 1) };
+        let picture = self.turn == Layer::Picture;
         match fill {
             Fill::Full | Fill::Changed(_) => return fill,
-            Fill::End if this == 0 => return fill,
+            Fill::End if picture => return fill,
             Fill::Filled | Fill::Dry | Fill::End => {}
         }
-        if this == 0 {
+        if picture {
             self.dry = fill == Fill::Dry;
-        }
-        self.until[this] = until_ms;
-        if self.until[other] < until_ms {
-            self.turn = if this == 0 { Layer::Sound } else { Layer::Picture };
-            return Fill::Changed(News::default());
+            if !self.dry {
+                self.seen_until = until_ms;
+            }
+            if self.heard_until < until_ms {
+                self.turn = Layer::Sound;
+                return Fill::Changed(News::default());
+            }
+        } else {
+            self.heard_until = until_ms;
+            if self.dry || self.seen_until < until_ms {
+                self.turn = Layer::Picture;
+            }
+            if !self.dry && self.seen_until < until_ms {
+                return Fill::Changed(News::default());
+            }
         }
         if self.dry { Fill::Dry } else { Fill::Filled }
     }

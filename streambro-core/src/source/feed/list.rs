@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Batch, Feed, Fill, Item, begin};
+use super::{Batch, Feed, FeedMark, Fill, Item, Place, begin};
 use crate::{
     media::{
         index::{Index, Layer},
@@ -98,6 +98,12 @@ impl List {
         self.part.as_ref().map(|part| &part.index)
     }
 
+    /// A film takes over from what ffmpeg made of the item.
+    pub(super) fn play_film(&mut self, index: &Arc<Index>) {
+        self.part = Some(Part::whole(index, Layer::Both));
+        self.ticks = 0;
+    }
+
     pub(super) fn laps(&self) -> u64 {
         self.roll.laps()
     }
@@ -152,7 +158,7 @@ impl List {
     /// Asks whether the item ends before a keyframe. Returns after how many ticks, if it does.
     pub(super) fn ends_before(&mut self, key: &Sample) -> Option<u64> {
         // Something of it has been shown.
-        if self.exit.is_some() || self.ticks == 0 || !self.played.ends_before(key.dts) {
+        if self.ticks == 0 || !self.played.ends_before(key.dts) {
             return None;
         }
         self.exit = Some(Exit { dts: key.dts, pts: key.pts });
@@ -195,7 +201,8 @@ impl Feed {
     /// Goes on with what follows in the playlist, or holds. `None` to go on.
     pub(super) fn follow(&mut self, until_ms: u64, batch: &mut Batch) -> Option<Fill> {
         let list = self.list.as_mut()?;
-        match list.roll.after(&list.played, self.timeline.item_end_ms()) {
+        let at_ms = if list.is_holding() { until_ms } else { self.timeline.item_end_ms() };
+        match list.roll.after(&list.played, at_ms) {
             Follow::Item(next) => {
                 if list.is_holding() && !self.timeline.hold_until(until_ms, None, &mut batch.packets) {
                     self.timeline.skip_to(until_ms);
@@ -217,6 +224,7 @@ impl Feed {
                     begin(&mut self.timeline, index, self.laps);
                 }
                 self.item = Item::of(&next.show);
+                self.picture = None;
                 Some(Fill::Changed(news))
             }
             Follow::Dry if list.is_holding() => {
@@ -232,6 +240,26 @@ impl Feed {
                 self.ended = true;
                 None
             }
+        }
+    }
+
+    /// Goes to a place in a film from before it was a list of one.
+    pub(super) fn seek_film(&mut self, mark: &FeedMark) {
+        let (Item::Film(_, cursor), Some(list), Place::Film(place)) =
+            (&mut self.item, &mut self.list, &mark.place)
+        else {
+            return;
+        };
+        self.timeline = mark.timeline;
+        if list.played.is_original() {
+            cursor.rewind(place);
+            return;
+        }
+        // Another file has come in its place, and plays where the other one was left.
+        self.timeline.cut(list.part.as_ref().map_or(0, |part| part.index.ticks(mark.timeline.reached_ms())));
+        self.timeline.end();
+        if let Some(index) = list.index() {
+            begin(&mut self.timeline, index, self.laps);
         }
     }
 

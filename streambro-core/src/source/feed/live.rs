@@ -176,6 +176,11 @@ impl Feed {
     pub(super) fn step_tape(&mut self, until_ms: u64, batch: &mut Batch) -> Option<Fill> {
         let Item::Tape(live) = &mut self.item else { return None };
         match live.tape.look(live.at) {
+            Look::Dry if self.list.as_ref().is_some_and(|list| list.played.ends_here()) => {
+                live.leave_item(&mut self.timeline);
+                self.list.as_mut()?.end();
+                None
+            }
             Look::Dry if live.state == State::Holding => {
                 let whole = self.timeline.hold_until(until_ms, live.picture().as_ref(), &mut batch.packets);
                 Some(if whole { Fill::Filled } else { Fill::Full })
@@ -206,7 +211,7 @@ impl Feed {
             Look::Entry(Entry::Sample { sample, .. }) => self.take(&sample, until_ms, batch),
             Look::Entry(Entry::End { ticks, lap }) => self.end_run(ticks, lap, until_ms, batch),
             Look::Entry(Entry::Play(film)) => {
-                if live.run.is_none() {
+                if live.run.is_none() && self.list.is_none() {
                     self.timeline = Timeline::new(silence_of(&film.opened.index.audio_config()));
                 }
                 if matches!(live.state, State::Holding | State::Searching) {
@@ -224,6 +229,9 @@ impl Feed {
                 live.at += 1;
                 live.settle();
                 begin(&mut self.timeline, &film.opened.index, self.laps);
+                if let Some(list) = &mut self.list {
+                    list.play_film(&film.opened.index);
+                }
                 let news =
                     live.program().map(|program| program.news(&film.opened.program)).unwrap_or_default();
                 self.item = Item::film(film);

@@ -138,7 +138,8 @@ async fn the_end_is_the_end_for_all_or_waits_for_more_as_the_list_says() {
     serve(&finish).await;
     let last = next(&finish, &finish.head(), 0).unwrap();
     assert!(matches!(finish.after(&last, 1_000), Follow::Over));
-    finish.edit(None, &[Edit::Append("late.mp4".into())]).unwrap();
+    let late = finish.edit(None, &[Edit::Append("late.mp4".into())]).unwrap_err();
+    assert_eq!(late.kind, ErrorKind::Ended);
     assert!(matches!(finish.after(&last, 1_000), Follow::Over));
 
     let hold = roll(&list(1).at_end(AtEnd::Hold), Repeat::Once);

@@ -418,6 +418,8 @@ fn every_move_of_the_table_can_be_reached() {
             watched
         };
         let mut inputs = vec![Input::Stop(Reason::Stopped), outlooks(&vec![true; legs])];
+        // And once more.
+        inputs.push(Input::Outlets(vec![Outlook { on: true, asked: 1, ..Outlook::default() }; legs]));
         for leg in 0..legs {
             inputs.push(Input::Due(leg));
             let wanted: Vec<_> = (0..legs).map(|other| other != leg).collect();
@@ -481,7 +483,7 @@ fn a_destination_that_is_added_is_called_at_once_and_one_that_rests_stays_silent
     fsm.handle(Input::Signal(1, SignalKind::Live), SECOND);
     assert_eq!(fsm.phase(), Phase::Live);
     // It says goodbye, and is not called again; the other one is enough.
-    assert!(fsm.handle(outlooks(&[true, false]), SECOND).contains(&Effect::Dismiss));
+    assert!(fsm.handle(outlooks(&[true, false]), SECOND).contains(&Effect::Dismiss(1)));
     fsm.handle(Input::Ended(1, end(Reason::Disabled)), SECOND);
     assert_eq!((fsm.legs()[1].phase, fsm.phase()), (LegPhase::Disabled, Phase::Live));
     let effects = fsm.handle(outlooks(&[true, true]), SECOND);
@@ -525,4 +527,48 @@ fn a_planned_reconnect_stays_away_for_its_pause() {
     fsm.handle(Input::Outlets(vec![Outlook { on: true, pause, ..Outlook::default() }]), SECOND);
     let effects = fsm.handle(Input::Ended(0, end(Reason::Rotated)), SECOND);
     assert!(effects.contains(&Effect::Wait(0, pause)), "{effects:?}");
+}
+
+#[test]
+fn what_rests_from_the_start_is_called_once_it_is_wanted() {
+    let resting = [Outlook { on: true, ..Outlook::default() }, Outlook::default()];
+    let mut fsm = Fsm::new(2, 1, Arc::default(), Retry::forever()).with_outlooks(&resting);
+    let effects = fsm.handle(Input::Begin, Duration::ZERO);
+    assert!(effects.contains(&Effect::Dial(0)) && !effects.contains(&Effect::Dial(1)), "{effects:?}");
+    go_live(&mut fsm, 0);
+    assert_eq!(fsm.phase(), Phase::Live);
+    assert!(fsm.handle(outlooks(&[true, true]), SECOND).contains(&Effect::Dial(1)));
+}
+
+#[test]
+fn what_was_taken_away_neither_keeps_a_stream_nor_holds_its_end_up() {
+    let mut fsm = live(2);
+    let gone = Outlook { gone: true, ..Outlook::default() };
+    fsm.handle(Input::Outlets(vec![Outlook { on: true, ..Outlook::default() }, gone]), SECOND);
+    fsm.handle(Input::Ended(1, end(Reason::Disabled)), SECOND);
+    fsm.handle(Input::Ended(0, end(Reason::Finished)), SECOND);
+    assert_eq!((fsm.phase(), fsm.reason()), (Phase::Ended, Some(Reason::Finished)));
+}
+
+#[test]
+fn one_that_was_given_up_is_called_when_it_is_asked_for_again() {
+    let mut fsm = Fsm::new(2, 1, Arc::default(), Retry::budget(1, SECOND));
+    fsm.handle(Input::Begin, Duration::ZERO);
+    go_live(&mut fsm, 0);
+    fsm.handle(Input::Ended(1, end(Reason::Unreachable)), SECOND);
+    assert_eq!(fsm.legs()[1].phase, LegPhase::Ended);
+    // Nobody asked: looking again changes nothing.
+    assert_eq!(fsm.handle(outlooks(&[true, true]), SECOND), []);
+    let mut again = vec![Outlook { on: true, ..Outlook::default() }; 2];
+    again[1].asked = 1;
+    assert!(fsm.handle(Input::Outlets(again), SECOND).contains(&Effect::Dial(1)));
+}
+
+#[test]
+fn a_playlist_of_which_nothing_can_ever_begin_ends_its_stream_with_the_reason() {
+    let mut fsm = Fsm::new(1, 1, Arc::default(), Retry::forever()).waiting();
+    assert!(!fsm.handle(Input::Begin, Duration::ZERO).contains(&Effect::Dial(0)));
+    let trouble = Some((Reason::EncoderFailed, "it made nothing".to_owned()));
+    fsm.handle(Input::Source { trouble, ready: false, over: true }, SECOND);
+    assert_eq!((fsm.phase(), fsm.reason()), (Phase::Ended, Some(Reason::EncoderFailed)));
 }

@@ -115,7 +115,7 @@ impl Supervisor {
                 | Effect::CloseTape
                 | Effect::HangUp
                 | Effect::Renew
-                | Effect::Dismiss
+                | Effect::Dismiss(_)
                 | Effect::Finish => {}
             }
         }

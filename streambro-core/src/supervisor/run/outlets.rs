@@ -9,7 +9,6 @@ use super::Run;
 use crate::{
     session::LegCounters,
     spec::{Destination, MAX_DESTINATIONS, StreamSpec},
-    status::LegPhase,
     supervisor::fsm::Outlook,
 };
 
@@ -32,6 +31,8 @@ pub(super) struct Outlet {
     serial: u32,
     /// How often it was wanted on the air.
     asked: u32,
+    /// Its state machine has let go of it.
+    at_rest: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +59,14 @@ pub(crate) enum OutletRefusal {
 impl Outlet {
     fn new(leg: usize, serial: u32, destination: &Arc<Destination>) -> Self {
         let counters = Arc::new(LegCounters { leg, ..LegCounters::default() });
-        Self { destination: Arc::clone(destination), counters, state: OutletState::Enabled, serial, asked: 0 }
+        Self {
+            destination: Arc::clone(destination),
+            counters,
+            state: OutletState::Enabled,
+            serial,
+            asked: 0,
+            at_rest: false,
+        }
     }
 
     pub(super) fn is_there(&self) -> bool {
@@ -83,6 +91,7 @@ impl Orders {
         let outlook = |outlet: &Outlet| Outlook {
             serial: outlet.serial,
             on: outlet.state == OutletState::Enabled,
+            gone: !outlet.is_there(),
             asked: outlet.asked,
             pause: outlet.destination.rotation_pause(),
         };
@@ -92,6 +101,13 @@ impl Orders {
     /// Whether connections are to be made anew; asked once.
     pub(super) fn take_renew(&mut self) -> bool {
         mem::take(&mut self.renew)
+    }
+
+    /// Takes note of which ones nothing is under way for.
+    pub(super) fn settle(&mut self, at_rest: impl Iterator<Item = bool>) {
+        for (outlet, at_rest) in self.outlets.iter_mut().zip(at_rest) {
+            outlet.at_rest = at_rest;
+        }
     }
 
     fn find(&mut self, leg: usize) -> Result<&mut Outlet, OutletRefusal> {
@@ -110,17 +126,14 @@ impl Run {
     ///
     /// The place for it was taken already.
     pub(crate) fn add_outlet(&self, destination: &Arc<Destination>) -> Result<usize, OutletRefusal> {
-        let free = |leg: &usize, outlet: &Outlet| {
-            let phase = self.shown().legs.get(*leg).map(|leg| leg.phase);
-            !outlet.is_there() && phase.is_some_and(LegPhase::is_at_rest)
-        };
         let mut orders = self.orders();
         if orders.outlets.iter().any(|outlet| outlet.is_there() && outlet.destination.same_place(destination))
         {
             return Err(OutletRefusal::Taken);
         }
-        let found = orders.outlets.iter().enumerate().find(|(leg, outlet)| free(leg, outlet));
-        let found = found.map(|(leg, outlet)| (leg, outlet.serial));
+        let mut free =
+            orders.outlets.iter().enumerate().filter(|(_, outlet)| outlet.at_rest && !outlet.is_there());
+        let found = free.next().map(|(leg, outlet)| (leg, outlet.serial));
         let leg = match found {
             Some((leg, serial)) => {
                 orders.outlets[leg] = Outlet::new(leg, serial.wrapping_add(1), destination);
@@ -148,7 +161,8 @@ impl Run {
         }
         outlet.state = OutletState::Removed;
         let destination = Arc::clone(&outlet.destination);
-        self.dismiss(orders, leg);
+        drop(orders);
+        self.ordered.notify_one();
         Ok(destination)
     }
 
@@ -158,12 +172,8 @@ impl Run {
         let outlet = orders.find(leg)?;
         outlet.state = if on { OutletState::Enabled } else { OutletState::Disabled };
         outlet.asked = outlet.asked.wrapping_add(u32::from(on));
-        if on {
-            drop(orders);
-            self.ordered.notify_one();
-        } else {
-            self.dismiss(orders, leg);
-        }
+        drop(orders);
+        self.ordered.notify_one();
         Ok(())
     }
 
@@ -171,12 +181,6 @@ impl Run {
     pub(crate) fn rotate_outlet(&self, leg: usize) -> Result<(), OutletRefusal> {
         self.orders().find(leg)?.counters.rotate.store(true, Relaxed);
         Ok(())
-    }
-
-    fn dismiss(&self, orders: MutexGuard<'_, Orders>, leg: usize) {
-        orders.outlets[leg].counters.leave.store(true, Relaxed);
-        drop(orders);
-        self.ordered.notify_one();
     }
 
     /// What is wanted of it by now: its spec with the destinations that it has.

@@ -30,7 +30,7 @@ impl Programme {
                 services: Arc::clone(services),
                 making: None,
             };
-            AbortOnDropHandle::new(tokio::spawn(stage.keep_open()))
+            AbortOnDropHandle::new(tokio::spawn(services.tasks.track_future(stage.keep_open())))
         };
         let opening = rolls.each().map(open).collect();
         Self { rolls: rolls.clone(), _opening: opening }
@@ -46,6 +46,11 @@ impl Programme {
     /// Whether there is something to send.
     pub(super) fn has_begun(&self) -> bool {
         self.rolls.each().all(|roll| roll.has_begun())
+    }
+
+    /// Whether nothing will ever begin.
+    pub(super) fn is_over(&self) -> bool {
+        self.rolls.picture.is_over()
     }
 
     /// Waits until there is something to tell. Returns why what comes next is not there, if it is not. Cancel safe.

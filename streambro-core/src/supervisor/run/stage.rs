@@ -77,10 +77,12 @@ impl Stage {
             // Or sooner, when somebody skips what plays.
             let _ = timeout(LOOK, self.roll.hurries()).await;
         }
-        if let Some(before) = self.making.take() {
-            // It ends when it has made everything, or when what it makes is no longer played.
+        if let Some(before) = &mut self.making {
+            // It ends when it has made everything, or when what it makes is no longer played. It stays where it is: something
+            // else may be wanted meanwhile, and what plays goes on.
             let _ = before.await;
         }
+        self.making = None;
         let (skip_ms, bits_per_second) = (wanted.skip_ms, made.work.bits_per_second);
         let length_ms = made.source.length_ms.map(|length| length.saturating_sub(from_ms));
         let name = wanted.slot.item.file.display().to_string();
@@ -99,7 +101,8 @@ impl Stage {
             over: over.clone(),
             fault: Arc::clone(&fault),
         };
-        let mut making = AbortOnDropHandle::new(tokio::spawn(maker.make(passes)));
+        let making = self.services.tasks.track_future(maker.make(passes));
+        let mut making = AbortOnDropHandle::new(tokio::spawn(making));
         // Dropped on the way, it takes ffmpeg along.
         tokio::select! {
             biased;

@@ -18,7 +18,7 @@ use crate::{
     session::{Leg, LegEnd, Manner, Road, SignalKind, Signals},
     source::{Film, PassEnd, Prepared, Reel, Rolls},
     spec::Repeat,
-    status::{Phase, Reason},
+    status::{LegPhase, Phase, Reason},
     supervisor::fsm::{Effect, Fsm, Input},
 };
 
@@ -202,7 +202,8 @@ impl Supervisor {
             () = flows => Input::Flows,
             trouble = told => {
                 let ready = self.programme.as_ref().is_some_and(Programme::has_begun);
-                Input::Source { trouble, ready }
+                let over = self.programme.as_ref().is_some_and(Programme::is_over);
+                Input::Source { trouble, ready, over }
             }
             Some(ended) = self.attempts.join_next() => match ended {
                 Ok(Ended::Pass(end)) => Input::PassEnded(end),
@@ -278,15 +279,23 @@ impl Supervisor {
                 }
                 Effect::HangUp => {
                     self.hang_up.send_replace(true);
-                    self.give_turns_back(now);
+                    (0..self.due.len()).for_each(|leg| self.give_turn_back(leg, now));
                 }
                 Effect::Renew => {
                     self.hang_up.send_replace(true);
                     self.hang_up = watch::Sender::new(false);
                 }
-                // They look when they are woken.
-                Effect::Dismiss => self.hang_up.send_modify(|_| {}),
-                Effect::Leg(leg) => self.tell_leg(leg, now),
+                Effect::Dismiss(leg) => {
+                    self.outlets[leg].counters.leave.store(true, Relaxed);
+                    // They look when they are woken.
+                    self.hang_up.send_modify(|_| {});
+                }
+                Effect::Leg(leg) => {
+                    if !matches!(self.fsm.legs()[leg].phase, LegPhase::Waiting) {
+                        self.give_turn_back(leg, now);
+                    }
+                    self.tell_leg(leg, now);
+                }
                 Effect::Phase(from) => self.tell_phase(from),
                 Effect::Encode => self.encode(),
                 Effect::WaitPass(delay) => self.pass_due = Some(now + delay),
@@ -316,15 +325,16 @@ impl Supervisor {
         self.spans.resize(self.outlets.len(), Span::none());
     }
 
-    fn give_turns_back(&mut self, now: Instant) {
+    /// Waits no longer for a leg's next attempt.
+    fn give_turn_back(&mut self, leg: usize, now: Instant) {
         let gate = &self.services.gate;
-        for (leg, (due, outlet)) in self.due.iter_mut().zip(&self.outlets).enumerate() {
-            let destination = outlet.destination.way(self.fsm.legs()[leg].failures());
-            match due.take().map(|due| due.wait) {
-                Some(Wait::TurnAtHost) => gate.give_back_host(destination.url.host(), now),
-                Some(Wait::Turn) => gate.give_back(now),
-                Some(Wait::Delay) | None => {}
+        match self.due[leg].take().map(|due| due.wait) {
+            Some(Wait::TurnAtHost) => {
+                let way = self.outlets[leg].destination.way(self.fsm.legs()[leg].failures());
+                gate.give_back_host(way.url.host(), now);
             }
+            Some(Wait::Turn) => gate.give_back(now),
+            Some(Wait::Delay) | None => {}
         }
     }
 
