@@ -99,8 +99,9 @@ impl Outbox {
 
     /// Forgets what is due because it cannot be read. Of a message that has begun the rest is zeros: one picture is spoilt,
     /// and the connection stays.
-    pub(crate) fn abandon(&mut self) {
+    pub(crate) fn abandon(&mut self, publisher: &mut Publisher) {
         self.clear();
+        publisher.forget_times();
         self.torn = self.sent > 0;
         // What was announced may be among what is forgotten.
         self.change_program(News { video: true, audio: true });

@@ -233,6 +233,12 @@ impl Publisher {
         self.media.next(track, timestamp, body_len)
     }
 
+    /// Forgets the time stamps of [`head`](Self::head): headers that were made with them are not sent after all, and a delta
+    /// must not stand on them.
+    pub fn forget_times(&mut self) {
+        self.media.reset();
+    }
+
     /// Queues a data message, such as `@setDataFrame` with `onMetaData`. Only after [`Event::Publishing`].
     ///
     /// # Panics

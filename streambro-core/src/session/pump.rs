@@ -435,7 +435,7 @@ impl Pump {
     /// The same with what has been placed already.
     fn bytes_failed(&mut self, end: LegEnd) -> Result<(), LegEnd> {
         self.source_failed(end)?;
-        self.outbox.abandon();
+        self.outbox.abandon(&mut self.publisher);
         Ok(())
     }
 

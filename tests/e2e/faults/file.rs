@@ -20,12 +20,10 @@ async fn a_file_that_is_truncated_is_waited_for_where_it_was_and_nobody_else_not
     let memory = if shm.is_dir() { tempfile::tempdir_in(shm) } else { tempfile::tempdir() }.unwrap();
     let behind = long.make().await;
     let in_front = long.options(&["-movflags", "+faststart"]).make().await;
-    let sources =
-        [("behind", &behind, &dir), ("in-front", &in_front, &dir), ("in-memory", &in_front, &memory)];
     let manager = rig::manager(rig::times(|_| {})).await;
     let other = manager.start(rig::forever("other", &streambro_tests::demo_clip(), &url)).await.unwrap();
-    for (name, source, dir) in sources {
-        let path = dir.path().join(format!("{name}.mp4"));
+    let waited_for = async |name: &str, source: &Path, dir: &Path| {
+        let path = dir.join(format!("{name}.mp4"));
         fs::copy(source, &path).unwrap();
         let stream = manager.start(rig::forever(name, &path, &url)).await.unwrap();
         rig::in_phase(&stream, Phase::Live, SOON).await;
@@ -37,7 +35,7 @@ async fn a_file_that_is_truncated_is_waited_for_where_it_was_and_nobody_else_not
         assert!(matches!(reason, Some(Reason::SourceTruncated | Reason::SourceInvalid)), "{reason:?}");
         let held = stream.status().media_ms;
         // Beside it, and then in its place.
-        let whole = dir.path().join("whole.mp4");
+        let whole = dir.join(format!("{name}-whole.mp4"));
         fs::copy(source, &whole).unwrap();
         fs::rename(&whole, &path).unwrap();
         rig::in_phase(&stream, Phase::Live, SOON).await;
@@ -51,7 +49,12 @@ async fn a_file_that_is_truncated_is_waited_for_where_it_was_and_nobody_else_not
         let recordings = nginx.settled(name, 1, SOON).await;
         assert_eq!(recordings.len(), 1);
         ffmpeg::decodes(&recordings[0]).await;
-    }
+    };
+    tokio::join!(
+        waited_for("behind", &behind, dir.path()),
+        waited_for("in-front", &in_front, dir.path()),
+        waited_for("in-memory", &in_front, memory.path()),
+    );
     let before = rig::leg(&other).packets;
     rig::until(SOON, "the other plays on", || (rig::leg(&other).packets > before + 100).then_some(())).await;
     let status = other.status();
