@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use streambro_core::PlaylistKind::Main;
-use streambro_core::{Edit, ErrorKind, EventKind, Item, ItemEnd, ItemId, Reason, Repeat};
+use streambro_core::{Edit, ErrorKind, EventKind, Item, ItemEnd, ItemId, Playlist, Reason, Repeat};
 use streambro_tests::ffmpeg::{self, Clip};
 use streambro_tests::nginx::Nginx;
 
@@ -147,4 +147,23 @@ async fn an_edit_that_cannot_join_is_refused_with_the_reason_and_changes_nothing
     assert_eq!(error.kind, ErrorKind::InvalidSpec);
     stream.stop();
     ends(&stream, Reason::Stopped).await;
+}
+
+#[tokio::test]
+async fn an_item_with_an_out_point_can_be_skipped_before_it() {
+    let nginx = Nginx::start().await;
+    let films = mixed(2, 8.0).await;
+    let manager = manager().await;
+    let items = [Item::file(&films[0].path).ending_at(Duration::from_secs(7)), Item::file(&films[1].path)];
+    let wanted = spec("out", Playlist::new(items), Repeat::Once, &nginx.rtmp_url("live"));
+    let stream = manager.start(wanted).await.unwrap();
+    live(&stream).await;
+    manager.edit("out", Main, None, [Edit::Skip]).await.unwrap();
+    until("it has skipped", BOUND, || manager.as_run("out", Main).unwrap().len() == 2).await;
+    let run = manager.as_run("out", Main).unwrap();
+    assert_eq!(run[0].end, Some(ItemEnd::Skipped));
+    assert!(run[0].played_ms.unwrap() < 6_000, "{run:#?}");
+    stream.stop();
+    ends(&stream, Reason::Stopped).await;
+    assert_eq!(manager.as_run("out", Main).unwrap()[1].end, Some(ItemEnd::Stopped));
 }

@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use streambro_core::PlaylistKind::{Main, Sound};
-use streambro_core::{Edit, Item, Playlist, Reason, Repeat, Source, StreamSpec};
+use streambro_core::{AtEnd, Edit, Item, Phase, Playlist, Reason, Repeat, Source, StreamSpec};
 use streambro_tests::ffmpeg::{self, Clip};
 use streambro_tests::flv::{Kind, Tag};
 use streambro_tests::nginx::Nginx;
 
 use super::show::{mixed, warped};
-use crate::publish::desk::{BOUND, Book, ends, live, to, until};
+use crate::publish::desk::{BOUND, Book, ends, live, reach, to, until};
 use crate::publish::film::{Film, read};
 
 #[tokio::test]
@@ -110,4 +110,35 @@ async fn a_destination_that_comes_back_finds_picture_and_sound_where_they_were()
         last = **frames.last().unwrap();
         ffmpeg::decodes(&nginx.recordings("back")[n]).await;
     }
+}
+
+#[tokio::test]
+async fn a_picture_that_runs_dry_stands_still_while_the_songs_go_on() {
+    let nginx = Nginx::start().await;
+    let pictures = mixed(2, 2.0).await;
+    let song = Clip::new().seconds(30.0).audio_only().make().await;
+    let manager = warped(1).await;
+    let list = Playlist::new([Item::file(&pictures[0].path)]).at_end(AtEnd::Hold);
+    let source = Source::playlist(list).sound(Playlist::new([&*song]));
+    let spec = StreamSpec::new("dry", source).destination(to(&nginx.rtmp_url("live"), "dry"));
+    let stream = manager.start(spec).await.unwrap();
+    reach(&stream, Phase::Holding).await;
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    manager.edit("dry", Main, None, [Edit::Append(Item::file(&pictures[1].path))]).await.unwrap();
+    live(&stream).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    stream.stop();
+    let status = ends(&stream, Reason::Stopped).await;
+    let recordings = nginx.settled("dry", 1, BOUND).await;
+    assert_eq!((recordings.len(), status.legs[0].attempts), (1, 1));
+    let file = read(&recordings[0]);
+    let song = Film::of(song).await;
+    let place: HashMap<_, _> =
+        song.audio.iter().enumerate().map(|(at, frame)| (frame.md5.as_str(), at)).collect();
+    let heard: Vec<_> = file.samples(Kind::Audio).filter_map(|tag| place.get(tag.md5().as_str())).collect();
+    assert!(heard.windows(2).all(|pair| *pair[0] + 1 == *pair[1]), "the song has no hole");
+    assert!(heard.len() > 7 * 46, "{} frames", heard.len());
+    let seen: Vec<u32> = file.samples(Kind::Video).map(|tag| tag.timestamp).collect();
+    assert!(seen.windows(2).all(|pair| pair[1] - pair[0] <= 1_100), "a picture each second");
+    ffmpeg::decodes(&recordings[0]).await;
 }

@@ -121,3 +121,33 @@ async fn an_item_that_is_made_can_be_skipped_to_and_away_from_and_its_ffmpeg_goe
     assert!(run[..2].iter().all(|run| run.end == Some(ItemEnd::Skipped)), "{run:#?}");
     ffmpeg::decodes(&recordings[0]).await;
 }
+
+#[tokio::test]
+async fn from_one_item_that_is_made_to_the_next_a_skip_waits_for_nobody() {
+    let nginx = Nginx::start().await;
+    let mut items = vec![];
+    for n in 0..3 {
+        items.push(Item::file(Clip::new().seconds(40.0 + f64::from(n)).container("mkv").make().await));
+    }
+    let manager = manager().await;
+    let encode = Video::encode(Encoder::X264).size(320, 180).bitrate(300_000).preset(Preset::Ultrafast);
+    let wanted = spec("row", Playlist::new(items), Repeat::Forever, &nginx.rtmp_url("live")).video(encode);
+    let stream = manager.start(wanted).await.unwrap();
+    live(&stream).await;
+    let now = || manager.playlist("row", Main).unwrap().now.map(|run| run.item);
+    for item in [1, 2, 0] {
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        // Another one comes next, and what plays goes on all the same.
+        manager
+            .edit("row", Main, None, [Edit::Cue(ItemId((item + 1) % 3)), Edit::Cue(ItemId(item))])
+            .await
+            .unwrap();
+        manager.edit("row", Main, None, [Edit::Skip]).await.unwrap();
+        until("the next one plays", BOUND, || now() == Some(ItemId(item))).await;
+    }
+    stream.stop();
+    let status = ends(&stream, Reason::Stopped).await;
+    let recordings = nginx.settled("row", 1, BOUND).await;
+    assert_eq!((recordings.len(), status.legs[0].attempts), (1, 1), "{status:#?}");
+    ffmpeg::decodes(&recordings[0]).await;
+}

@@ -223,3 +223,40 @@ async fn a_lone_destination_that_must_keep_to_the_clock_leaves_out_what_it_canno
     stream.stop();
     ends(&stream, Reason::Stopped).await;
 }
+
+#[test]
+fn destinations_that_come_and_go_while_everybody_looks_lock_nobody_out() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let film = even_clip().make().await;
+        let manager = manager().await;
+        let nobody = format!("rtmp://127.0.0.1:{}/live", streambro_tests::net::free_port());
+        let mut tasks = vec![];
+        for number in 0..3 {
+            let id = format!("s{number}");
+            let stream = manager.start(spec(&id, &film, Repeat::Forever, &nobody, &id)).await.unwrap();
+            let (adds, looks, url) = (manager.clone(), manager.clone(), nobody.clone());
+            tasks.push(tokio::task::spawn_blocking(move || {
+                for round in 0..200 {
+                    let key = format!("{id}-{round}");
+                    if let Ok(leg) = adds.add_destination(&id, to(&url, &key)) {
+                        let _ = adds.enable_destination(&id, leg, round % 2 == 0);
+                        adds.remove_destination(&id, leg).unwrap();
+                    }
+                }
+            }));
+            tasks.push(tokio::task::spawn_blocking(move || {
+                for _ in 0..500 {
+                    looks.list();
+                    stream.status();
+                }
+            }));
+        }
+        for task in tasks {
+            tokio::time::timeout(BOUND, task).await.expect("nobody waits for ever").unwrap();
+        }
+        until("only the first is left", BOUND, || manager.list().iter().all(|status| status.legs.len() == 1))
+            .await;
+        manager.shutdown(Duration::from_secs(5)).await;
+    });
+}
