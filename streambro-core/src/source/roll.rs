@@ -3,30 +3,31 @@
 //! Every leg walks the same chain of [`Played`] items, each at its own pace; the one that comes to the end first lets the
 //! next one begin. Nobody waits for anybody, and what the last leg has left behind is gone.
 
+mod played;
+mod record;
+
 use std::{
     collections::VecDeque,
     path::Path,
-    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::sync::Notify;
 
+pub(super) use self::played::Played;
+use self::record::Records;
 use super::{
     film::{Clip, Film, Show},
     rundown::{Rundown, Slot},
 };
 use crate::{
-    clock,
     error::{Error, ErrorKind, Result},
     media::part::Part,
     plan::{Format, Work},
     spec::{AtEnd, Edit, Item, ItemId, OnFailure, Playlist, Repeat},
     status::{AsRun, ItemEnd, PlaylistItem, PlaylistStatus, Reason},
 };
-
-/// What became of so many items is remembered.
-const MOST_RECORDS: usize = 256;
 
 /// The first wait when nothing of a list can be played, and the longest.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
@@ -80,13 +81,7 @@ struct State {
     /// Items that failed one after the other.
     failures: u32,
     trouble: Option<(Reason, String)>,
-    /// What became of the head so far.
-    now: Option<Record>,
-    past: VecDeque<Record>,
-    /// Records that were made.
-    recorded: u64,
-    /// What is to be told, oldest first.
-    told: VecDeque<AsRun>,
+    records: Records,
     over: bool,
 }
 
@@ -111,34 +106,6 @@ impl Wanted {
     }
 }
 
-#[derive(Clone, Debug)]
-struct Record {
-    number: u64,
-    slot: Slot,
-    began_unix_ms: u64,
-    began_ms: u64,
-    end: Option<(u64, ItemEnd)>,
-}
-
-/// An item on the air.
-#[derive(Debug)]
-pub(crate) struct Played {
-    /// What plays.
-    pub(super) show: Show,
-    /// It was on the air before there was a list.
-    original: bool,
-    cut: Mutex<Cut>,
-    next: OnceLock<Arc<Self>>,
-}
-
-/// Where an item ends before its time: at the first keyframe that no leg has passed when that was asked for.
-#[derive(Clone, Copy, Debug, Default)]
-struct Cut {
-    passed: Option<i64>,
-    wanted: bool,
-    at: Option<i64>,
-}
-
 /// What follows an item.
 #[derive(Debug)]
 pub(super) enum Follow {
@@ -148,54 +115,6 @@ pub(super) enum Follow {
     Dry,
     /// Nothing more.
     Over,
-}
-
-impl Played {
-    fn new(show: Show) -> Arc<Self> {
-        Arc::new(Self { show, original: false, cut: Mutex::default(), next: OnceLock::new() })
-    }
-
-    /// Whether the item ends before a keyframe, which is not its first: all legs get the same answer.
-    pub(super) fn ends_before(&self, dts: i64) -> bool {
-        let mut cut = lock(&self.cut);
-        if cut.wanted && cut.at.is_none() && cut.passed.is_none_or(|passed| passed < dts) {
-            cut.at = Some(dts);
-        }
-        let ends = cut.at.is_some_and(|at| at <= dts);
-        if !ends {
-            cut.passed = cut.passed.max(Some(dts));
-        }
-        ends
-    }
-
-    /// Whether it was on the air before there was a list.
-    pub(super) fn is_original(&self) -> bool {
-        self.original
-    }
-
-    /// Whether it is to end, now that nothing comes: whatever comes later is no part of it.
-    pub(super) fn ends_here(&self) -> bool {
-        let mut cut = lock(&self.cut);
-        if cut.wanted {
-            let behind = cut.passed.map_or(i64::MIN, |passed| passed.saturating_add(1));
-            cut.at.get_or_insert(behind);
-        }
-        cut.at.is_some()
-    }
-
-    fn was_cut(&self) -> bool {
-        lock(&self.cut).at.is_some()
-    }
-}
-
-impl Drop for Played {
-    fn drop(&mut self) {
-        // One by one: a long chain would be a deep recursion.
-        let mut next = self.next.take();
-        while let Some(mut played) = next.and_then(Arc::into_inner) {
-            next = played.next.take();
-        }
-    }
 }
 
 impl Roll {
@@ -208,10 +127,7 @@ impl Roll {
             again: None,
             failures: 0,
             trouble: None,
-            told: VecDeque::new(),
-            now: None,
-            past: VecDeque::new(),
-            recorded: 0,
+            records: Records::default(),
             over: false,
         };
         Self {
@@ -254,11 +170,10 @@ impl Roll {
         let roll = Self::new(&list, rundown, format);
         {
             let mut state = roll.state();
-            let show = Show::Clip(Box::new(clip));
-            let (cut, next) = (Mutex::default(), OnceLock::new());
-            state.head = Arc::new(Played { show, original: true, cut, next });
-            state.now = slot.map(|slot| Record::new(0, slot, 0));
-            state.recorded = 1;
+            state.head = Played::original(Show::Clip(Box::new(clip)));
+            if let Some(slot) = slot {
+                state.records.begin(slot, 0);
+            }
         }
         roll
     }
@@ -273,9 +188,9 @@ impl Roll {
     /// and 0 where somebody waits already.
     pub(crate) fn left_ms(&self, media_ms: u64) -> Option<u64> {
         let state = self.state();
-        match &state.now {
-            Some(now) if now.end.is_none() && !lock(&state.head.cut).wanted => {
-                let end = now.began_ms.saturating_add(state.head.show.length_ms()?);
+        match state.records.playing() {
+            Some((_, began_ms)) if !state.head.is_cut() => {
+                let end = began_ms.saturating_add(state.head.show.length_ms()?);
                 Some(end.saturating_sub(media_ms))
             }
             _ => Some(0),
@@ -327,7 +242,7 @@ impl Roll {
         let _ = played.next.set(Arc::clone(&next));
         state.head = Arc::clone(&next);
         state.trouble = None;
-        state.begin(wanted.slot, at_ms);
+        state.records.begin(wanted.slot, at_ms);
         drop(state);
         self.wants.notify_one();
         self.tells.notify_one();
@@ -344,19 +259,17 @@ impl Roll {
         at_ms: u64,
     ) {
         let mut state = self.state();
-        if !Arc::ptr_eq(played, &state.head) || state.now.as_ref().is_none_or(|now| now.end.is_some()) {
+        let playing = state.records.playing().map(|(slot, _)| slot.clone());
+        let (true, Some(slot)) = (Arc::ptr_eq(played, &state.head), playing) else {
             // Another leg was there before.
             return;
-        }
-        state.end(at_ms, ItemEnd::Failed { reason, detail: detail.to_owned() });
+        };
+        state.records.end(at_ms, ItemEnd::Failed { reason, detail: detail.to_owned() });
         state.head.show.retire();
         state.failures = if reached_ms >= SOUND_MS { 1 } else { state.failures + 1 };
         state.trouble = Some((reason, detail.to_owned()));
-        if self.on_failure == OnFailure::Hold
-            && let Some(now) = &state.now
-        {
-            let (slot, skip_ms) = (now.slot.clone(), played.show.skip_ms() + reached_ms);
-            state.again = Some(Wanted { slot, skip_ms });
+        if self.on_failure == OnFailure::Hold {
+            state.again = Some(Wanted { slot, skip_ms: played.show.skip_ms() + reached_ms });
         }
         drop(state);
         self.wants.notify_one();
@@ -430,7 +343,7 @@ impl Roll {
         if self.on_failure == OnFailure::Skip {
             state.again = None;
             state.rundown.pass_over();
-            state.miss(wanted.slot.clone(), ItemEnd::Failed { reason, detail: detail.to_owned() });
+            state.records.miss(wanted.slot.clone(), ItemEnd::Failed { reason, detail: detail.to_owned() });
             // Nobody comes to ask what follows when nothing has ever begun.
             let first = matches!(state.head.show, Show::Nothing);
             state.over |= first && self.at_end == AtEnd::Finish && state.wanted().is_none();
@@ -452,7 +365,7 @@ impl Roll {
         }
         let version = state.rundown.edit(expected, edits)?;
         if edits.iter().any(Edit::cuts) {
-            lock(&state.head.cut).wanted = true;
+            state.head.cut();
             self.hurries.notify_one();
             state.again = None;
         }
@@ -474,8 +387,8 @@ impl Roll {
     pub(crate) fn close(&self, at_ms: u64) {
         let mut state = self.state();
         state.over = true;
-        if state.now.as_ref().is_some_and(|now| now.end.is_none()) {
-            state.end(at_ms, ItemEnd::Stopped);
+        if state.records.playing().is_some() {
+            state.records.end(at_ms, ItemEnd::Stopped);
         }
     }
 
@@ -486,7 +399,7 @@ impl Roll {
 
     /// Takes what is to be told: items that have begun, and again when they have ended.
     pub(crate) fn take_told(&self) -> VecDeque<AsRun> {
-        std::mem::take(&mut self.state().told)
+        self.state().records.take_told()
     }
 
     /// Why the picture stands still, if it does.
@@ -505,7 +418,7 @@ impl Roll {
         let items = state.rundown.slots().iter();
         PlaylistStatus {
             version: state.rundown.version(),
-            now: state.now.as_ref().map(Record::shown),
+            now: state.records.latest(),
             next: state.wanted().map(|wanted| wanted.slot.id),
             items: items.map(|slot| PlaylistItem { id: slot.id, item: (*slot.item).clone() }).collect(),
         }
@@ -513,10 +426,7 @@ impl Roll {
 
     /// What became of the latest items, oldest first; the last one may be playing.
     pub(crate) fn as_run(&self) -> Vec<AsRun> {
-        let state = self.state();
-        let mut records: Vec<_> = state.past.iter().chain(&state.now).map(Record::shown).collect();
-        records.sort_by_key(|record| record.number);
-        records
+        self.state().records.all()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -539,71 +449,12 @@ impl State {
 
     /// Ends the head, if it has not ended. Returns whether that is news.
     fn finish(&mut self, at_ms: u64) -> bool {
-        if self.now.as_ref().is_none_or(|now| now.end.is_some()) {
+        if self.records.playing().is_none() {
             return false;
         }
         self.failures = 0;
-        self.end(at_ms, if self.head.was_cut() { ItemEnd::Skipped } else { ItemEnd::Finished });
+        self.records.end(at_ms, if self.head.was_cut() { ItemEnd::Skipped } else { ItemEnd::Finished });
         true
-    }
-
-    fn end(&mut self, at_ms: u64, end: ItemEnd) {
-        let Some(now) = &mut self.now else { return };
-        now.end = Some((at_ms.saturating_sub(now.began_ms), end));
-        let told = now.shown();
-        self.tell(told);
-    }
-
-    /// Another item is on the air.
-    fn begin(&mut self, slot: Slot, at_ms: u64) {
-        let record = Record::new(self.next_number(), slot, at_ms);
-        self.tell(record.shown());
-        if let Some(before) = self.now.replace(record) {
-            push(&mut self.past, before);
-        }
-    }
-
-    /// An item should have been on the air.
-    fn miss(&mut self, slot: Slot, end: ItemEnd) {
-        let at_ms = self.now.as_ref().map_or(0, |now| now.began_ms);
-        let record = Record { end: Some((0, end)), ..Record::new(self.next_number(), slot, at_ms) };
-        self.tell(record.shown());
-        push(&mut self.past, record);
-    }
-
-    fn next_number(&mut self) -> u64 {
-        self.recorded += 1;
-        self.recorded - 1
-    }
-
-    fn tell(&mut self, record: AsRun) {
-        push(&mut self.told, record);
-    }
-}
-
-impl Record {
-    fn new(number: u64, slot: Slot, began_ms: u64) -> Self {
-        Self { number, slot, began_unix_ms: clock::unix_ms(), began_ms, end: None }
-    }
-
-    fn shown(&self) -> AsRun {
-        AsRun {
-            number: self.number,
-            item: self.slot.id,
-            file: self.slot.item.file.clone(),
-            began_unix_ms: self.began_unix_ms,
-            began_ms: self.began_ms,
-            played_ms: self.end.as_ref().map(|(played, _)| *played),
-            end: self.end.as_ref().map(|(_, end)| end.clone()),
-        }
-    }
-}
-
-/// Adds the latest, and forgets the oldest beyond what is remembered.
-fn push<T>(row: &mut VecDeque<T>, latest: T) {
-    row.push_back(latest);
-    if row.len() > MOST_RECORDS {
-        row.pop_front();
     }
 }
 

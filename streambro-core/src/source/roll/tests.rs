@@ -158,7 +158,7 @@ fn all_legs_cut_an_item_at_the_first_keyframe_that_none_has_passed() {
     let played = Played::new(show());
     assert!(!played.ends_before(1_000));
     assert!(!played.ends_before(2_000));
-    lock(&played.cut).wanted = true;
+    played.cut();
     // A leg that is behind goes on to where the one in front is.
     assert!(!played.ends_before(2_000));
     assert!(played.ends_before(3_000));
