@@ -27,6 +27,7 @@ const PURE: &[&str] = &[
     "limits/",
     "plan/",
     "supervisor/fsm.rs",
+    "supervisor/leg.rs",
     "supervisor/backoff.rs",
     "supervisor/budget.rs",
     "supervisor/passes.rs",

@@ -17,7 +17,8 @@ use tracing::{Instrument as _, Span};
 use super::{
     end::LegEnd,
     goodbye::say_goodbye,
-    pump::{Manner, Pump, receive},
+    manner::Manner,
+    pump::{Pump, receive},
     road::{LegCounters, Road, SignalKind},
 };
 use crate::{

@@ -3,6 +3,7 @@
 mod end;
 mod goodbye;
 mod leg;
+mod manner;
 mod playhead;
 mod pump;
 mod remux;
@@ -10,7 +11,7 @@ mod road;
 
 pub(crate) use end::LegEnd;
 pub(crate) use leg::Leg;
+pub(crate) use manner::Manner;
 pub(crate) use playhead::Playhead;
-pub(crate) use pump::Manner;
 pub use remux::{RemuxReport, remux};
 pub(crate) use road::{LegCounters, Road, SignalKind, Signals};

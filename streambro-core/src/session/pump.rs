@@ -1,5 +1,7 @@
 //! Keeps one accepted connection fed: reads what the server says, sends what is due, notices when either stops.
 
+mod watch;
+
 use std::{
     cell::RefCell,
     future::Future,
@@ -12,8 +14,10 @@ use std::{
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use self::watch::{FirstKey, Health};
 use super::{
     end::LegEnd,
+    manner::Manner,
     road::{LegCounters, Road, SignalKind},
 };
 use crate::{
@@ -21,7 +25,6 @@ use crate::{
     publish::{Link, Outbox, Transfer, TransmitError},
     rtmp::session::{Event, Publisher},
     source::{Batch, Feed, Fill, Reader},
-    spec::{Destination, Lag, Rotation},
     status::Reason,
 };
 
@@ -29,23 +32,15 @@ use crate::{
 const MAX_PACKETS: usize = 256;
 /// Rounds of filling and sending before other tasks get their turn.
 const MAX_ROUNDS: usize = 16;
-/// Lag beyond this is worth saying, and below half a second is over.
-const LAGGING: Duration = Duration::from_secs(2);
-const CAUGHT_UP: Duration = Duration::from_millis(500);
 /// Catching up runs at most this much faster than time, in tenths.
 const CATCH_UP_TENTHS: u32 = 15;
 /// A source that brings nothing for so long lets the picture stand still; receivers have about as much in store.
 const HOLD_AFTER: Duration = Duration::from_secs(1);
 /// A tick that comes later than this is caught up like any other lag, not at once.
 const LATE_TICK: Duration = Duration::from_secs(1);
-/// How often acknowledgements are looked at.
-const SAMPLE: Duration = Duration::from_millis(500);
 /// rustls closes a TLS 1.2 session at 2^24 records (measured); leave a day's worth of them.
 const OLD_TLS_RECORDS: u64 = (1 << 24) - (1 << 21);
 const TLS_RECORD: u64 = 16 * 1_024;
-/// A peer that takes media at less than this part of its speed is as good as gone: a line that carries a tenth of a
-/// stream shows nobody a picture.
-const LEAST_SPEED: u64 = 10;
 
 thread_local! {
     /// Where a batch is put together; empty between calls.
@@ -90,30 +85,6 @@ pub(super) struct Pump {
     health: Health,
 }
 
-/// How a destination is served.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Manner {
-    /// Where the connection's time stamps begin.
-    first_timestamp: u32,
-    /// How long a connection lasts, in milliseconds.
-    rotate_after_ms: u64,
-    /// Lag beyond this is given up, if it is not the library's own.
-    most_lag: Option<Duration>,
-    /// Something is left out then, rather than the film waiting.
-    skips: bool,
-}
-
-impl From<&Destination> for Manner {
-    fn from(destination: &Destination) -> Self {
-        Self {
-            first_timestamp: destination.first_timestamp,
-            rotate_after_ms: destination.rotation.map_or(u64::MAX, Rotation::every_ms),
-            most_lag: destination.lag.map(Lag::most),
-            skips: destination.lag.is_some_and(Lag::skips),
-        }
-    }
-}
-
 /// What comes from the source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Supply {
@@ -122,29 +93,6 @@ enum Supply {
     Dry,
     /// What comes next is read by another reader, once the outbox is empty.
     Changed,
-}
-
-/// What is known of the connection's success.
-struct Health {
-    first_key: FirstKey,
-    live: bool,
-    lagging: bool,
-    holding: bool,
-    acknowledged: u64,
-    progress_at: Instant,
-    sampled_at: Instant,
-    /// Since when the peer's speed is measured, and how far media was sent then.
-    measured: (Instant, u64),
-}
-
-/// How far the first keyframe is on its way to the peer.
-#[derive(Clone, Copy)]
-enum FirstKey {
-    Unsent,
-    Sent,
-    /// It has arrived when the peer's TCP has acknowledged so many bytes.
-    WrittenUpTo(u64),
-    Arrived(Instant),
 }
 
 impl Pump {
@@ -307,70 +255,6 @@ impl Pump {
             // What is skipped is not taken.
             self.health.measured.1 += media - self.sent_until;
         }
-    }
-
-    /// Watches for life, arrival and lag.
-    fn watch(&mut self, media: u64, now: Instant) -> Result<(), LegEnd> {
-        let health = &mut self.health;
-        if now >= health.sampled_at + SAMPLE || !health.live {
-            health.sampled_at = now;
-            let progress = self.link.progress();
-            self.counters.acked.store(progress.acknowledged, Relaxed);
-            let owed = progress.written > progress.acknowledged || !self.outbox.is_empty();
-            if progress.acknowledged > health.acknowledged
-                || !owed
-                || (self.fetching.is_some() && !self.blocked)
-            {
-                health.acknowledged = progress.acknowledged;
-                health.progress_at = now;
-            }
-            if let FirstKey::WrittenUpTo(bytes) = health.first_key
-                && progress.acknowledged >= bytes
-            {
-                health.first_key = FirstKey::Arrived(now);
-            }
-        }
-        let bound = self.road.times.no_progress;
-        if now >= health.progress_at + bound {
-            let detail = format!("the peer accepted no byte for {} s", bound.as_secs());
-            return Err(LegEnd::new(Reason::Stalled, detail));
-        }
-        let (since, from) = health.measured;
-        // Twice as long: a peer that takes nothing at all is met above.
-        if now >= since + bound * 2 {
-            health.measured = (now, self.sent_until);
-            let taken = self.sent_until.saturating_sub(from);
-            if taken * LEAST_SPEED < self.road.times.media_ms(now - since) {
-                let seconds = (now - since).as_secs();
-                let detail = format!("the peer took {taken} ms of media in {seconds} s, less than a tenth");
-                return Err(LegEnd::new(Reason::Stalled, detail));
-            }
-        }
-        if self.fetching.is_some_and(|since| now >= since + bound) {
-            let detail = format!("the disk did not answer for {} s", bound.as_secs());
-            self.bytes_failed(LegEnd::new(Reason::SourceUnreadable, detail))?;
-        }
-        let health = &mut self.health;
-        if let FirstKey::Arrived(at) = health.first_key
-            && !health.live
-            && now >= at + self.road.times.settle
-        {
-            health.live = true;
-            self.road.signals.report(self.counters.leg, SignalKind::Live);
-        }
-        if health.live && health.holding != self.feed.is_holding() {
-            health.holding = !health.holding;
-            let kind = if health.holding { SignalKind::Holding } else { SignalKind::Resumed };
-            self.road.signals.report(self.counters.leg, kind);
-        }
-        let lag = media.saturating_sub(self.sent_until);
-        let bound = self.road.times.media_ms(if health.lagging { CAUGHT_UP } else { LAGGING });
-        if health.live && health.lagging != (lag > bound) {
-            health.lagging = !health.lagging;
-            let kind = if health.lagging { SignalKind::Lagging } else { SignalKind::CaughtUp };
-            self.road.signals.report(self.counters.leg, kind);
-        }
-        Ok(())
     }
 
     /// Places and sends what is wanted, as far as disk and socket go along.

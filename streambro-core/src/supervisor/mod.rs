@@ -3,6 +3,7 @@
 mod backoff;
 mod budget;
 mod fsm;
+mod leg;
 mod passes;
 mod run;
 mod table;
