@@ -19,7 +19,7 @@ use std::{
 };
 
 use streambro_core::{
-    Destination, Phase, Playlist, Repeat, Source, Stream, StreamManager, StreamSpec, Subscription,
+    AtEnd, Destination, Phase, Playlist, Repeat, Source, Stream, StreamManager, StreamSpec, Subscription,
 };
 use streambro_examples::channel::{
     Failure,
@@ -167,7 +167,8 @@ async fn obey(desk: &mut Desk, line: &str) -> Option<String> {
 }
 
 fn source(options: &Options) -> Source {
-    let mut list = Playlist::new(&options.files);
+    // A channel that has run dry waits for somebody to type.
+    let mut list = Playlist::new(&options.files).at_end(AtEnd::Hold);
     if options.shuffle {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         list = list.shuffle(now.as_secs());

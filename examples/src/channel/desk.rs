@@ -176,6 +176,7 @@ fn records(runs: &[AsRun], last: &str) -> String {
             None => last.to_owned(),
             Some(ItemEnd::Finished) => "finished".to_owned(),
             Some(ItemEnd::Skipped) => "skipped".to_owned(),
+            Some(ItemEnd::Stopped) => "stopped".to_owned(),
             Some(ItemEnd::Failed { detail, .. }) => format!("failed: {detail}"),
             Some(other) => format!("{other:?}"),
         };

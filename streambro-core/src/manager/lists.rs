@@ -42,7 +42,21 @@ impl Sources {
         let first = |list: &Playlist| Rundown::new(list, Repeat::Once).advance();
         let (Some(seen), Some(heard)) = (first(list), first(sound)) else { return Err(nothing()) };
         let seen = self.open_film(&seen.item.file).await?;
-        let heard = self.open_film(&heard.item.file).await?;
+        let heard = self.open_film(&heard.item.file).await.map_err(|error| match error.kind {
+            ErrorKind::SourceUnsupported => {
+                let remedy = "songs are AAC in M4A, MP4 or FLV: `ffmpeg -i in -vn -c:a aac out.m4a`";
+                Error { detail: format!("{}; {remedy}", error.detail), ..error }
+            }
+            _ => error,
+        })?;
+        if seen.index.video.is_none() {
+            let name = spec.source.first_file().display().to_string();
+            return Err(Error::new(
+                ErrorKind::SourceUnsupported,
+                name,
+                "it has no picture to be seen: leave `sound` out",
+            ));
+        }
         let [picture_format, sound_format] = Format::of_layers(&seen.index, &heard.index);
         let (picture, _) = self.open_list(list, spec, Some(picture_format)).await?;
         // Silence is what follows a list of songs that has ended.
@@ -127,7 +141,9 @@ impl Sources {
             match self.open_film(&item.file).await {
                 Err(error) if error.kind == ErrorKind::SourceUnsupported && both => {}
                 Err(error) if error.kind == ErrorKind::SourceUnsupported => {
-                    let detail = format!("{}; where another list is heard ffmpeg has no part", error.detail);
+                    let remedy = "ffmpeg has no part where another list is heard: songs are AAC in M4A, MP4 or FLV \
+                                  (`ffmpeg -i in -vn -c:a aac out.m4a`), pictures H.264 in MP4 or FLV";
+                    let detail = format!("{}; {remedy}", error.detail);
                     return Err(Error { detail, ..error });
                 }
                 opened => {

@@ -72,17 +72,27 @@ impl Format {
         if self.layer == Layer::Sound && next.audio.is_none() {
             return Some("it has no sound to be heard: leave it out".to_owned());
         }
+        match (&next.video, self.size) {
+            (None, Some(_)) => {
+                return Some("it has no picture, and the stream has one: leave it out".to_owned());
+            }
+            (Some(_), None) if self.layer != Layer::Sound => {
+                return Some("it has a picture, and the stream has none: leave it out".to_owned());
+            }
+            _ => {}
+        }
         let differ = |what: &str, is: String, wanted: String| {
-            (is != wanted).then(|| format!("its {what} is {is}, the stream's is {wanted}: encode it alike"))
+            (is != wanted).then(|| {
+                format!(
+                    "its {what} is {is}, the stream's is {wanted}: encode it alike, or let the list do that"
+                )
+            })
         };
-        let picture = |size: Option<(u32, u32)>| match size {
-            Some((width, height)) => format!("{width}x{height}"),
-            None => "none".to_owned(),
-        };
-        let sizes =
-            next.video.iter().flat_map(|video| &video.configs).map(|config| (config.width, config.height));
-        let mut sizes = sizes.map(Some).chain(next.video.is_none().then_some(None));
-        let by_picture = sizes.find_map(|size| differ("picture", picture(size), picture(self.size)));
+        let (width, height) = self.size.unwrap_or_default();
+        let wanted = || format!("{width}x{height}");
+        let mut pictures = next.video.iter().flat_map(|video| &video.configs);
+        let by_picture = pictures
+            .find_map(|config| differ("picture", format!("{}x{}", config.width, config.height), wanted()));
         let sounds = || next.audio.iter().flat_map(|audio| &audio.configs);
         let by_sound = |what: &str, of: fn(&AudioConfig) -> String| {
             sounds().find_map(|config| differ(what, of(config), of(&self.audio)))
@@ -98,7 +108,11 @@ impl Format {
     /// The same of a file that ffmpeg copies.
     pub(crate) fn refuses_foreign(&self, next: &Foreign) -> Option<String> {
         let differ = |what: &str, is: u32, wanted: u32| {
-            (is != wanted).then(|| format!("its {what} is {is}, the stream's is {wanted}: encode it alike"))
+            (is != wanted).then(|| {
+                format!(
+                    "its {what} is {is}, the stream's is {wanted}: encode it alike, or let the list do that"
+                )
+            })
         };
         let (width, height) = self.size.unwrap_or_default();
         let seen = next.video.as_ref().and_then(|video| {
@@ -158,11 +172,17 @@ mod tests {
         assert_eq!(format.refuses(&film(640, 77, Some(44_100))), None);
         assert_eq!(format.refuses(&film(640, 100, None)), None);
         let why = format.refuses(&film(640, 100, Some(48_000))).unwrap();
-        assert_eq!(why, "its sample rate is 48000 Hz, the stream's is 44100 Hz: encode it alike");
+        assert_eq!(
+            why,
+            "its sample rate is 48000 Hz, the stream's is 44100 Hz: encode it alike, or let the list do that"
+        );
         let why = format.refuses(&film(1_280, 100, None)).unwrap();
-        assert_eq!(why, "its picture is 1280x360, the stream's is 640x360: encode it alike");
+        assert_eq!(
+            why,
+            "its picture is 1280x360, the stream's is 640x360: encode it alike, or let the list do that"
+        );
         let deaf = Index { video: None, ..film(640, 100, Some(44_100)) };
-        assert!(format.refuses(&deaf).unwrap().starts_with("its picture is none"));
+        assert!(format.refuses(&deaf).unwrap().starts_with("it has no picture"));
     }
 
     #[test]

@@ -211,7 +211,7 @@ impl Pump {
             return Err(LegEnd::new(Reason::Finished, "the source has played to its end"));
         }
         if self.rotating && self.outbox.is_empty() {
-            return Err(LegEnd::new(Reason::Rotated, "a planned reconnect, before a limit of the protocol"));
+            return Err(LegEnd::new(Reason::Rotated, "a planned reconnect"));
         }
         if self.source == Supply::Dry {
             // It may be another reader's turn.

@@ -333,7 +333,7 @@ impl Roll {
     }
 
     /// Hands in that it could not be opened.
-    pub(crate) fn refuse(&self, wanted: &Wanted, reason: Reason, detail: &str) {
+    pub(crate) fn refuse(&self, wanted: &Wanted, reason: Reason, detail: &str, at_ms: u64) {
         let mut state = self.state();
         if state.wanted().as_ref() != Some(wanted) {
             return;
@@ -343,7 +343,8 @@ impl Roll {
         if self.on_failure == OnFailure::Skip {
             state.again = None;
             state.rundown.pass_over();
-            state.records.miss(wanted.slot.clone(), ItemEnd::Failed { reason, detail: detail.to_owned() });
+            let end = ItemEnd::Failed { reason, detail: detail.to_owned() };
+            state.records.miss(wanted.slot.clone(), at_ms, end);
             // Nobody comes to ask what follows when nothing has ever begun.
             let first = matches!(state.head.show, Show::Nothing);
             state.over |= first && self.at_end == AtEnd::Finish && state.wanted().is_none();

@@ -13,7 +13,7 @@ use crate::spec::{Item, ItemId};
 pub struct PlaylistStatus {
     /// One more with each edit. An edit that names it is refused once it is another.
     pub version: u64,
-    /// What plays now, or played last; `None` before the first.
+    /// What plays now, or played last: then it has an end, and the picture stands still. `None` before the first.
     pub now: Option<AsRun>,
     /// What comes next if nothing changes; `None` when nothing does.
     pub next: Option<ItemId>,

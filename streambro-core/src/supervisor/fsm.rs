@@ -245,6 +245,7 @@ impl Fsm {
                 // One that is new.
                 LegPhase::Waiting if outlook.on && !known && on_call => self.dial(leg, effects),
                 LegPhase::Waiting | LegPhase::Ended if was_on && !outlook.on => self.disable(leg, effects),
+                LegPhase::Disabled if outlook.gone && !before.gone => self.disable(leg, effects),
                 LegPhase::Connecting | LegPhase::Publishing | LegPhase::Live | LegPhase::Lagging
                     if was_on && !outlook.on =>
                 {
@@ -258,7 +259,10 @@ impl Fsm {
     fn disable(&mut self, leg: usize, effects: &mut Vec<Effect>) {
         let state = &mut self.legs[leg];
         (state.reason, state.detail) = (Some(Reason::Disabled), String::new());
-        self.step(leg, LegPhase::Disabled, effects);
+        let gone = state.outlook.gone;
+        if !(gone && state.phase == LegPhase::Ended) {
+            self.step(leg, if gone { LegPhase::Ended } else { LegPhase::Disabled }, effects);
+        }
     }
 
     /// Moves a leg and tells of it.
@@ -418,7 +422,9 @@ impl Fsm {
 
     /// The legs that count: all but those that were taken away and have left.
     fn here(&self) -> impl Iterator<Item = &Leg> {
-        self.legs.iter().filter(|leg| !(leg.outlook.gone && leg.phase == LegPhase::Disabled))
+        self.legs
+            .iter()
+            .filter(|leg| !(leg.outlook.gone && matches!(leg.phase, LegPhase::Disabled | LegPhase::Ended)))
     }
 
     fn is_on_air(&self) -> bool {

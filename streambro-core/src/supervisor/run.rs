@@ -151,7 +151,7 @@ impl Run {
 
     /// Bytes handed to all sockets so far.
     pub(crate) fn bytes(&self) -> u64 {
-        self.orders().outlets().iter().map(|outlet| outlet.counters.bytes.load(Relaxed)).sum()
+        self.orders().bytes()
     }
 
     /// Its ffmpeg, while one runs.
@@ -339,6 +339,7 @@ impl Run {
         let phase = *self.phase.borrow();
         let queued = phase == Phase::Queued;
         // Places are asked for before destinations, never the other way round.
+        let bytes = orders.bytes();
         drop(orders);
         let position = if queued { self.permit().as_ref().and_then(Permit::position) } else { None };
         StreamStatus {
@@ -352,7 +353,7 @@ impl Run {
             laps,
             silent_frames,
             trimmed_frames,
-            bytes: legs.iter().map(|leg| leg.bytes).sum(),
+            bytes,
             started_unix_ms: self.started_unix_ms,
             usage: self.gauge.usage().filter(|_| shown.ended_at.is_none()),
             encoding: self.making().as_ref().map(|making| making.status(shown.ended_at.is_some())),

@@ -71,8 +71,7 @@ impl Records {
     }
 
     /// An item should have been on the air.
-    pub(super) fn miss(&mut self, slot: Slot, end: ItemEnd) {
-        let at_ms = self.now.as_ref().map_or(0, |now| now.began_ms);
+    pub(super) fn miss(&mut self, slot: Slot, at_ms: u64, end: ItemEnd) {
         let record = Record { end: Some((0, end)), ..self.record(slot, at_ms) };
         push(&mut self.told, record.shown());
         push(&mut self.past, record);

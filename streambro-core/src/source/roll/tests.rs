@@ -100,7 +100,7 @@ async fn a_list_of_which_nothing_can_be_opened_is_tried_less_and_less_often() {
     for _ in 0..12 {
         let (wanted, wait) = timeout(SOON, roll.wanted()).await.unwrap();
         waits.push(wait.as_secs());
-        roll.refuse(&wanted, Reason::SourceUnreadable, "it is not there");
+        roll.refuse(&wanted, Reason::SourceUnreadable, "it is not there", 0);
     }
     assert_eq!(waits, [0, 0, 0, 1, 2, 4, 8, 16, 30, 30, 30, 30]);
     assert_eq!(roll.trouble().map(|(reason, _)| reason), Some(Reason::SourceUnreadable));

@@ -19,6 +19,8 @@ pub(super) struct Orders {
     renew: bool,
     /// Its destinations, by their numbers.
     outlets: Vec<Outlet>,
+    /// What those were handed whose numbers were given again.
+    past_bytes: u64,
 }
 
 /// A destination, and what is wanted of it.
@@ -78,12 +80,17 @@ impl Orders {
     pub(super) fn new(spec: &StreamSpec) -> Self {
         let outlets = spec.destinations.iter().enumerate();
         let outlets = outlets.map(|(leg, destination)| Outlet::new(leg, 0, destination)).collect();
-        Self { renew: false, outlets }
+        Self { renew: false, outlets, past_bytes: 0 }
     }
 
     /// Every number that there is or was.
     pub(super) fn outlets(&self) -> &[Outlet] {
         &self.outlets
+    }
+
+    /// Bytes handed to all sockets, also of those that are gone.
+    pub(super) fn bytes(&self) -> u64 {
+        self.past_bytes + self.outlets.iter().map(|outlet| outlet.counters.bytes.load(Relaxed)).sum::<u64>()
     }
 
     /// What the state machine needs to know of them.
@@ -136,6 +143,7 @@ impl Run {
         let found = free.next().map(|(leg, outlet)| (leg, outlet.serial));
         let leg = match found {
             Some((leg, serial)) => {
+                orders.past_bytes += orders.outlets[leg].counters.bytes.load(Relaxed);
                 orders.outlets[leg] = Outlet::new(leg, serial.wrapping_add(1), destination);
                 leg
             }

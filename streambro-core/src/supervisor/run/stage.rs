@@ -56,7 +56,11 @@ impl Stage {
             };
             match ready {
                 Ok(show) => roll.offer(wanted, show),
-                Err(error) => roll.refuse(&wanted, reason(&error), &error.to_string()),
+                Err(error) => {
+                    let detail = format!("{}: {}", error.subject, error.detail);
+                    let at_ms = self.run.playhead.media_ms(Instant::now());
+                    roll.refuse(&wanted, reason(&error), &detail, at_ms);
+                }
             }
         }
     }
