@@ -260,8 +260,17 @@ impl Fsm {
         let state = &mut self.legs[leg];
         (state.reason, state.detail) = (Some(Reason::Disabled), String::new());
         let gone = state.outlook.gone;
-        if !(gone && state.phase == LegPhase::Ended) {
-            self.step(leg, if gone { LegPhase::Ended } else { LegPhase::Disabled }, effects);
+        if !gone {
+            return self.step(leg, LegPhase::Disabled, effects);
+        }
+        if state.phase != LegPhase::Ended {
+            self.step(leg, LegPhase::Ended, effects);
+        }
+        // The last one that could still go on was taken away.
+        let all_ended = self.here().all(|leg| leg.phase == LegPhase::Ended);
+        let given_up = self.here().find(|leg| leg.is_given_up()).map(|leg| leg.detail.clone());
+        if let Some(detail) = given_up.filter(|_| all_ended) {
+            self.stop(Reason::RetriesExhausted, detail, effects);
         }
     }
 

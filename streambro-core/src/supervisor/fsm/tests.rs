@@ -572,3 +572,15 @@ fn a_playlist_of_which_nothing_can_ever_begin_ends_its_stream_with_the_reason() 
     fsm.handle(Input::Source { trouble, ready: false, over: true }, SECOND);
     assert_eq!((fsm.phase(), fsm.reason()), (Phase::Ended, Some(Reason::EncoderFailed)));
 }
+
+#[test]
+fn a_stream_whose_last_good_destination_is_taken_away_ends_as_the_others_did() {
+    let mut fsm = Fsm::new(2, 1, Arc::default(), Retry::budget(1, SECOND));
+    fsm.handle(Input::Begin, Duration::ZERO);
+    go_live(&mut fsm, 0);
+    fsm.handle(Input::Ended(1, end(Reason::Unreachable)), SECOND);
+    let gone = Outlook { gone: true, ..Outlook::default() };
+    fsm.handle(Input::Outlets(vec![gone, Outlook { on: true, ..Outlook::default() }]), SECOND);
+    fsm.handle(Input::Ended(0, end(Reason::Disabled)), SECOND);
+    assert_eq!((fsm.phase(), fsm.reason()), (Phase::Ended, Some(Reason::RetriesExhausted)));
+}
