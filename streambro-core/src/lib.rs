@@ -111,6 +111,11 @@ pub use spec::{
     Lag, Memory, OnFailure, OnMismatch, Order, Origin, Platform, PlatformProfile, Playlist, PlaylistKind,
     Preset, Profile, Repeat, Resume, Retry, Rotation, Source, StreamId, StreamSpec, Trust, Tune, Video,
 };
+#[cfg(feature = "schedule")]
+pub use spec::{Airing, MissedStart, Preview, Schedule, Window, WindowEnd};
+/// What instants, civil times and zones of a schedule are made of.
+#[cfg(feature = "schedule")]
+pub use jiff;
 #[doc(hidden)]
 pub use spec::{IngestUrl, Times, UrlError};
 pub use status::{

@@ -8,6 +8,8 @@ mod platform;
 mod playlist;
 mod policy;
 mod retry;
+#[cfg(feature = "schedule")]
+mod schedule;
 mod stream;
 mod times;
 mod url;
@@ -22,6 +24,8 @@ pub(crate) use playlist::check_count;
 pub use playlist::{AtEnd, Item, OnFailure, OnMismatch, Order, Playlist};
 pub use policy::{AllowRule, DestinationPolicy};
 pub use retry::Retry;
+#[cfg(feature = "schedule")]
+pub use schedule::{Airing, MissedStart, Preview, Schedule, Window, WindowEnd};
 pub(crate) use stream::MAX_DESTINATIONS;
 pub use stream::{Repeat, Resume, Source, StreamId, StreamSpec, Video};
 pub use times::Times;
