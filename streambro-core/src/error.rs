@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Serialize, Serializer};
+
 /// The result of a public operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -19,6 +21,12 @@ pub struct Error {
 impl Error {
     pub(crate) fn new(kind: ErrorKind, subject: impl Into<String>, detail: impl Into<String>) -> Self {
         Self { kind, subject: subject.into(), detail: detail.into() }
+    }
+}
+
+impl Serialize for ErrorKind {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
     }
 }
 
@@ -73,6 +81,8 @@ kinds! {
     NotAllowed = 103, "not_allowed";
     /// Somebody else has changed it meanwhile: look at it again, then change it.
     Conflict = 104, "conflict";
+    /// Two streams would send to one destination at the same time.
+    Overlap = 105, "overlap";
     /// The source cannot be opened or read.
     SourceUnreadable = 110, "source_unreadable";
     /// The source breaks the rules of its format.
@@ -110,6 +120,7 @@ mod tests {
                 (102, "not_found"),
                 (103, "not_allowed"),
                 (104, "conflict"),
+                (105, "overlap"),
                 (110, "source_unreadable"),
                 (111, "source_invalid"),
                 (112, "source_unsupported"),

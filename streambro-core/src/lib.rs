@@ -66,6 +66,7 @@ mod monitor;
 mod plan;
 mod publish;
 mod rendition;
+mod schedule;
 mod secret;
 mod session;
 mod source;
@@ -84,9 +85,12 @@ pub mod media;
 #[doc(hidden)]
 pub mod rtmp;
 
+pub use clock::Clock;
 pub use error::{Error, ErrorKind, Result};
 pub use event::{Event, EventFilter, EventKind, Subscription};
 pub use ffmpeg::{Availability, EncoderReport, Sandbox, command};
+/// What instants, civil times and zones of a schedule are made of.
+pub use jiff;
 pub use journal::{LogLevel, LogLine, RunRecord};
 pub use limits::{Admission, Limit, LimitUse};
 pub use manager::{
@@ -106,20 +110,16 @@ pub use publish::Resolver;
 pub use rendition::RenditionUsage;
 pub use secret::Secret;
 pub use session::{RemuxReport, remux};
+pub use spec::{Airing, MissedStart, Preview, Schedule, Window, WindowEnd};
 pub use spec::{
     AllowRule, AtEnd, Band, Decode, Destination, DestinationPolicy, Edit, Encode, Encoder, Fps, Item, ItemId,
     Lag, Memory, OnFailure, OnMismatch, Order, Origin, Platform, PlatformProfile, Playlist, PlaylistKind,
     Preset, Profile, Repeat, Resume, Retry, Rotation, Source, StreamId, StreamSpec, Trust, Tune, Video,
 };
-#[cfg(feature = "schedule")]
-pub use spec::{Airing, MissedStart, Preview, Schedule, Window, WindowEnd};
-/// What instants, civil times and zones of a schedule are made of.
-#[cfg(feature = "schedule")]
-pub use jiff;
 #[doc(hidden)]
 pub use spec::{IngestUrl, Times, UrlError};
 pub use status::{
     AsRun, Encoding, EncodingState, ItemEnd, Lateness, LegPhase, LegStatus, Phase, PlaylistItem,
-    PlaylistStatus, Reason, Resource, SandboxLevel, Severity, StreamStatus, Usage,
+    PlaylistStatus, Reason, Resource, SandboxLevel, ScheduleStatus, Severity, StreamStatus, Usage,
 };
 pub use survey::{Probe, probe};

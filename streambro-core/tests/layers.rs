@@ -17,7 +17,7 @@ const LAYERS: &[&[&str]] = &[
     &["plan"],
     &["source", "publish", "rendition"],
     &["session"],
-    &["supervisor"],
+    &["supervisor", "schedule"],
     &["manager"],
     &["fuzz"],
 ];
@@ -39,6 +39,8 @@ const PURE: &[&str] = &[
     "ffmpeg/progress.rs",
     "ffmpeg/words.rs",
     "rtmp/",
+    "schedule/",
+    "spec/schedule",
     "monitor/text.rs",
     "monitor/cgroup.rs",
     "monitor/meter.rs",

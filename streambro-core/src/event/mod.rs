@@ -16,7 +16,8 @@ pub use filter::EventFilter;
 pub use subscription::Subscription;
 
 use crate::{
-    spec::{Encoder, StreamId},
+    error::ErrorKind,
+    spec::{Airing, Encoder, StreamId},
     status::{AsRun, LegPhase, Phase, Reason, Resource},
 };
 
@@ -120,6 +121,24 @@ pub enum EventKind {
     Item {
         /// What became of it so far.
         run: AsRun,
+    },
+    /// What is planned of a stream has changed, or another airing has begun.
+    #[non_exhaustive]
+    Schedule {
+        /// What is on.
+        now: Option<Airing>,
+        /// What comes next.
+        next: Option<Airing>,
+    },
+    /// A stream could not be started when its time had come.
+    #[non_exhaustive]
+    StartFailed {
+        /// The class of the failure.
+        error: ErrorKind,
+        /// What went wrong, in words. Never a key.
+        detail: String,
+        /// When that is tried again, in milliseconds from now; `None` when its time is over.
+        retry_in_ms: Option<u64>,
     },
     /// Something uses too much, or no longer does. One event at the begin and one at the end; the end of a stream ends
     /// its alerts without another word.

@@ -9,6 +9,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{line::clean, record::RunRecord};
+use crate::{spec::StreamId, status::Reason};
 
 /// How much is kept, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,12 +35,30 @@ pub(crate) struct Books {
     pub keep: Keep,
     history: Mutex<VecDeque<RunRecord>>,
     ended: Notify,
+    /// Runs that have ended, for who keeps the agenda; `None` while nobody does.
+    ends: Mutex<Option<Vec<RunEnd>>>,
+    ends_told: Notify,
+}
+
+/// A run has ended.
+#[derive(Clone, Debug)]
+pub(crate) struct RunEnd {
+    pub id: StreamId,
+    /// Which one it was of all.
+    pub run: u64,
+    pub reason: Reason,
 }
 
 impl Books {
     /// Books without an entry.
     pub(crate) fn new(keep: Keep) -> Self {
-        Self { keep, history: Mutex::default(), ended: Notify::new() }
+        Self {
+            keep,
+            history: Mutex::default(),
+            ended: Notify::new(),
+            ends: Mutex::default(),
+            ends_told: Notify::new(),
+        }
     }
 
     /// Enters a run that has ended; the oldest one makes room.
@@ -68,6 +87,34 @@ impl Books {
     /// Waits until something has ended since this was last waited for. For one waiter. Cancel safe.
     pub(crate) async fn wait_for_end(&self) {
         self.ended.notified().await;
+    }
+
+    /// Keeps ends from now on, for [`take_ends`](Self::take_ends).
+    pub(crate) fn keep_ends(&self) {
+        self.ends().get_or_insert_default();
+    }
+
+    /// Hands an end over, if anyone wants it.
+    pub(crate) fn hand_over(&self, end: RunEnd) {
+        if let Some(ends) = &mut *self.ends() {
+            ends.push(end);
+            self.ends_told.notify_one();
+        }
+    }
+
+    /// Takes the runs that have ended since.
+    pub(crate) fn take_ends(&self) -> Vec<RunEnd> {
+        self.ends().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Waits until there is another. For one waiter. Cancel safe.
+    pub(crate) async fn wait_for_ends(&self) {
+        self.ends_told.notified().await;
+    }
+
+    fn ends(&self) -> MutexGuard<'_, Option<Vec<RunEnd>>> {
+        // Likewise.
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn records(&self) -> MutexGuard<'_, VecDeque<RunRecord>> {

@@ -5,7 +5,7 @@ mod line;
 mod log;
 mod record;
 
-pub(crate) use books::{Books, Keep};
+pub(crate) use books::{Books, Keep, RunEnd};
 pub(crate) use line::{Entry, What};
 pub use line::{LogLevel, LogLine};
 pub(crate) use log::Log;

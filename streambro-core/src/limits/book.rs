@@ -276,6 +276,14 @@ impl Book {
         self.queue.len()
     }
 
+    /// How many streams there may be at once, in all and for each user; anything where the others wait.
+    pub(super) fn most_streams(&self) -> (Option<u64>, Option<u64>) {
+        match self.max_waiting {
+            0 => (self.limits.streams, self.limits.streams_per_user),
+            _ => (None, None),
+        }
+    }
+
     pub(super) fn limits_process_memory(&self) -> bool {
         self.limits.process_bytes.is_some()
     }

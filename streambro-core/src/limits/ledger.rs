@@ -115,6 +115,11 @@ impl Ledger {
         self.book().over_sessions(encoder)
     }
 
+    /// How many streams there may be at once, in all and for each user, where one for which there is no place is refused.
+    pub(crate) fn most_streams(&self) -> (Option<u64>, Option<u64>) {
+        self.book().most_streams()
+    }
+
     /// How many places are taken.
     pub(crate) fn places(&self) -> usize {
         usize::try_from(self.book().used.streams).unwrap_or(usize::MAX)

@@ -8,7 +8,6 @@ mod platform;
 mod playlist;
 mod policy;
 mod retry;
-#[cfg(feature = "schedule")]
 mod schedule;
 mod stream;
 mod times;
@@ -24,7 +23,6 @@ pub(crate) use playlist::check_count;
 pub use playlist::{AtEnd, Item, OnFailure, OnMismatch, Order, Playlist};
 pub use policy::{AllowRule, DestinationPolicy};
 pub use retry::Retry;
-#[cfg(feature = "schedule")]
 pub use schedule::{Airing, MissedStart, Preview, Schedule, Window, WindowEnd};
 pub(crate) use stream::MAX_DESTINATIONS;
 pub use stream::{Repeat, Resume, Source, StreamId, StreamSpec, Video};

@@ -5,8 +5,8 @@ mod airing;
 mod airing_tests;
 mod cron;
 mod preview;
-mod wire;
 mod window;
+mod wire;
 
 use std::time::Duration;
 

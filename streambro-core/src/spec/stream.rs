@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{Destination, Encode, Encoder, OnMismatch, Playlist, Retry};
+use super::{Destination, Encode, Encoder, OnMismatch, Playlist, Retry, Schedule};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The version of the JSON form.
@@ -41,6 +41,8 @@ pub struct StreamSpec {
     pub(crate) retry: Retry,
     #[serde(default, skip_serializing_if = "Resume::is_default")]
     pub(crate) resume: Resume,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) schedule: Option<Arc<Schedule>>,
 }
 
 impl StreamSpec {
@@ -58,6 +60,7 @@ impl StreamSpec {
             priority: 0,
             retry: Retry::forever(),
             resume: Resume::default(),
+            schedule: None,
         }
     }
 
@@ -105,6 +108,16 @@ impl StreamSpec {
         self
     }
 
+    /// Chooses when it is on the air. Default: from its start until it is stopped.
+    ///
+    /// [`StreamManager::schedule`](crate::StreamManager::schedule) waits for that time;
+    /// [`start`](crate::StreamManager::start) begins at once, and ends as the schedule says.
+    #[must_use]
+    pub fn schedule(mut self, schedule: Schedule) -> Self {
+        self.schedule = Some(Arc::new(schedule));
+        self
+    }
+
     /// Checks what can be checked without looking at the world.
     pub(crate) fn check(&self) -> Result<StreamId> {
         let invalid = |subject: &str, detail: &str| Error::new(ErrorKind::InvalidSpec, subject, detail);
@@ -128,6 +141,9 @@ impl StreamSpec {
         self.destinations.iter().try_for_each(|destination| destination.check())?;
         self.source.check()?;
         self.retry.check()?;
+        if let Some(schedule) = &self.schedule {
+            schedule.check()?;
+        }
         Ok(id)
     }
 
@@ -136,7 +152,7 @@ impl StreamSpec {
         Self { destinations, ..self.clone() }
     }
 
-    /// The first field in which two specs differ.
+    /// The first field in which two specs differ, whenever they are on the air.
     pub(crate) fn difference(&self, other: &Self) -> Option<&'static str> {
         let fields = [
             ("user", self.user == other.user),

@@ -17,7 +17,7 @@ pub use reason::Reason;
 pub use severity::Severity;
 pub use usage::{Resource, Usage};
 
-use crate::spec::StreamId;
+use crate::spec::{Airing, StreamId, StreamSpec};
 
 /// Where a stream is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -137,14 +137,56 @@ pub struct StreamStatus {
     pub trimmed_frames: u64,
     /// Bytes handed to all sockets, protocol overhead included, TLS not.
     pub bytes: u64,
-    /// When it started, in milliseconds since 1970.
+    /// When it started, in milliseconds since 1970; 0 while it waits for its time.
     pub started_unix_ms: u64,
     /// What it used over the monitor's last interval; `None` before the first, after its end and without a monitor.
     pub usage: Option<Usage>,
     /// What ffmpeg does for it; `None` for what is copied natively, and before the source is open.
     pub encoding: Option<Encoding>,
+    /// When it is on the air, if it has a schedule.
+    pub schedule: Option<ScheduleStatus>,
     /// Its destinations in the order of the spec.
     pub legs: Vec<LegStatus>,
+}
+
+/// When a stream is on the air.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ScheduleStatus {
+    /// What is on.
+    pub now: Option<Airing>,
+    /// What comes next.
+    pub next: Option<Airing>,
+}
+
+impl StreamStatus {
+    /// A stream that waits for its time.
+    pub(crate) fn scheduled(
+        id: StreamId,
+        spec: &StreamSpec,
+        schedule: ScheduleStatus,
+        detail: String,
+    ) -> Self {
+        let legs = spec.destinations.iter().enumerate();
+        Self {
+            id,
+            user: spec.user.clone(),
+            phase: Phase::Scheduled,
+            reason: None,
+            detail,
+            queue_position: None,
+            media_ms: 0,
+            laps: 0,
+            silent_frames: 0,
+            trimmed_frames: 0,
+            bytes: 0,
+            started_unix_ms: 0,
+            usage: None,
+            encoding: None,
+            schedule: Some(schedule),
+            legs: legs.map(|(leg, destination)| LegStatus::waiting(leg, destination.label())).collect(),
+        }
+    }
 }
 
 /// One destination of a stream as it was at one moment.
@@ -180,6 +222,27 @@ pub struct LegStatus {
     pub lateness: Lateness,
     /// Times that lag was given up: the clock moved, or content was skipped to a keyframe.
     pub skips: u64,
+}
+
+impl LegStatus {
+    fn waiting(leg: usize, destination: String) -> Self {
+        Self {
+            leg,
+            destination,
+            phase: LegPhase::Waiting,
+            reason: None,
+            detail: String::new(),
+            attempts: 0,
+            reconnects: 0,
+            bytes: 0,
+            acked_bytes: 0,
+            packets: 0,
+            late_ms: 0,
+            max_late_ms: 0,
+            lateness: Lateness::default(),
+            skips: 0,
+        }
+    }
 }
 
 #[cfg(test)]

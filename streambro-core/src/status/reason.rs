@@ -60,6 +60,9 @@ reasons! {
     ShutDown = "shut_down",
         "Nothing if you shut it down. If not, the last handle of the manager or its runtime was dropped: keep both for as \
          long as streams shall run.";
+    /// Its time is over, as its schedule says.
+    ScheduleEnded = "schedule_ended",
+        "Nothing: it is back at its next window. To let it go on, `extend` it or drop its end with `clear_end`.";
     /// The destination was disabled, or removed, while the stream goes on.
     Disabled = "disabled", "Nothing: it is what was asked for. To have it on the air again, enable or add it.";
     /// The host's name could not be resolved.

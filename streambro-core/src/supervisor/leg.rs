@@ -101,7 +101,7 @@ pub(super) enum Pace {
 
 pub(super) fn fate(reason: Reason) -> Fate {
     match reason {
-        Reason::Finished | Reason::Stopped | Reason::ShutDown => Fate::Over,
+        Reason::Finished | Reason::Stopped | Reason::ShutDown | Reason::ScheduleEnded => Fate::Over,
         Reason::SourceTruncated | Reason::SourceInvalid => Fate::StreamOver,
         Reason::Rotated | Reason::ReconnectRequested | Reason::OverLimit | Reason::Disabled => {
             Fate::Again(Pace::AtOnce)

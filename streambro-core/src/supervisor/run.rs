@@ -7,7 +7,10 @@ mod stage;
 mod studio;
 mod task;
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering::Relaxed};
+use std::sync::{
+    Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use tokio::{
     sync::{Notify, watch},
@@ -36,6 +39,9 @@ use crate::{
     spec::{StreamId, StreamSpec, Times},
     status::{LegPhase, LegStatus, Phase, Reason, StreamStatus},
 };
+
+/// So many runs there were.
+static RUNS: AtomicU64 = AtomicU64::new(0);
 
 /// What every supervisor of a manager works with.
 #[derive(Debug)]
@@ -67,6 +73,8 @@ pub(crate) struct Run {
     pub spec: StreamSpec,
     /// Its name.
     pub id: StreamId,
+    /// Which one it is of all.
+    pub number: u64,
     /// Where it is in its media.
     pub playhead: Arc<Playhead>,
     /// What it uses.
@@ -129,6 +137,7 @@ impl Run {
             playhead: Arc::new(Playhead::new(times, spec.resume)),
             spec,
             id,
+            number: RUNS.fetch_add(1, Relaxed),
             gauge: Gauge::default(),
             stop: watch::Sender::new(None),
             phase: watch::Sender::new(Phase::Preparing),
@@ -357,6 +366,7 @@ impl Run {
             started_unix_ms: self.started_unix_ms,
             usage: self.gauge.usage().filter(|_| shown.ended_at.is_none()),
             encoding: self.making().as_ref().map(|making| making.status(shown.ended_at.is_some())),
+            schedule: None,
             legs,
         }
     }

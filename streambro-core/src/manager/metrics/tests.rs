@@ -23,6 +23,7 @@ fn stream(id: &str, user: Option<&str>) -> StreamStatus {
         started_unix_ms: 0,
         usage: Some(Usage::new(4.5, 12_000, 4_200_000, 0)),
         encoding: None,
+        schedule: None,
         legs: vec![],
     }
 }

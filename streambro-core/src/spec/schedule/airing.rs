@@ -28,6 +28,10 @@ pub struct Airing {
 }
 
 impl Airing {
+    pub(crate) fn new(start: Timestamp, end: Option<Timestamp>, elapsed: bool) -> Self {
+        Self { start, end, elapsed }
+    }
+
     /// Whether both are on the air at some instant.
     pub(crate) fn overlaps(&self, other: &Self) -> bool {
         let before = |end: Option<Timestamp>, start| end.is_none_or(|end| start < end);
@@ -72,9 +76,8 @@ impl Schedule {
         // One more day: what touches what is still on began before it.
         let early = after.max(self.start.unwrap_or(after));
         let early = early.saturating_sub(reach.saturating_add(SignedDuration::from_hours(24)));
-        let from = early.map_or(jiff::civil::Date::MIN, |early| {
-            early.to_zoned_datetime(self.zone.clone()).date()
-        });
+        let from =
+            early.map_or(jiff::civil::Date::MIN, |early| early.to_zoned_datetime(self.zone.clone()).date());
         let turns = self.windows.iter().map(|window| window.turns(&self.zone, from).peekable()).collect();
         let bounds = Airing { start: self.start.unwrap_or(Timestamp::MIN), ..whole };
         let clipped = Turns { turns }.filter_map(move |turn| clip(&turn, &bounds)).take_while({

@@ -3,11 +3,7 @@
 use jiff::{SignedDuration, Timestamp, ZonedDateTime};
 use serde::Serialize;
 
-use super::{
-    Schedule,
-    airing::Show,
-    window::Change,
-};
+use super::{Schedule, airing::Show, window::Change};
 
 /// When a stream is on the air, as a clock on the wall shows it.
 #[derive(Clone, Debug, PartialEq, Serialize)]

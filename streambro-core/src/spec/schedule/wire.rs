@@ -7,13 +7,7 @@ use jiff::{
 };
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::{
-    End, MissedStart, Window, WindowEnd,
-    cron::Cron,
-    invalid,
-    window::Begins,
-    zone,
-};
+use super::{End, MissedStart, Window, WindowEnd, cron::Cron, invalid, window::Begins, zone};
 use crate::error::{Error, Result};
 
 #[derive(Serialize, Deserialize)]
@@ -169,7 +163,13 @@ impl From<Window> for Turns {
         match window.begins {
             Begins::Days(days, from) => {
                 let day = |day: Weekday| DAYS[usize::from(day.to_monday_zero_offset().unsigned_abs())].0;
-                Self { days: days.into_iter().map(day).collect(), from: Some(from), cron: None, until, for_ms }
+                Self {
+                    days: days.into_iter().map(day).collect(),
+                    from: Some(from),
+                    cron: None,
+                    until,
+                    for_ms,
+                }
             }
             Begins::Cron(cron) => {
                 let cron = Some(cron.as_str().to_owned());

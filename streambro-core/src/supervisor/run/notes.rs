@@ -11,7 +11,7 @@ use tracing::Span;
 use super::{Run, Shown, task::Supervisor};
 use crate::{
     clock,
-    journal::{Entry, Log, LogLevel, LogLine, RunRecord, What},
+    journal::{Entry, Log, LogLevel, LogLine, RunEnd, RunRecord, What},
     status::{LegPhase, Phase, Reason},
     supervisor::fsm::Effect,
 };
@@ -43,13 +43,15 @@ impl Run {
 
     /// Enters its end into the books. Before anyone hears of it: who waited for the end finds it there.
     pub(super) fn record(&self, shown: &Shown) {
+        // A state machine that ends without a reason has a bug.
+        let reason = shown.reason.unwrap_or(Reason::Internal);
+        self.books.hand_over(RunEnd { id: self.id.clone(), run: self.number, reason });
         self.books.enter(RunRecord {
             id: self.id.clone(),
             user: self.spec.user.clone(),
             started_unix_ms: self.started_unix_ms,
             ended_unix_ms: clock::unix_ms(),
-            // A state machine that ends without a reason has a bug.
-            reason: shown.reason.unwrap_or(Reason::Internal),
+            reason,
             detail: shown.detail.clone(),
             bytes: self.bytes(),
             laps: self.playhead.figures().0,

@@ -1,0 +1,253 @@
+//! Everything that is wanted, and when to look at what.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, BinaryHeap},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::entry::{Entry, Step};
+use crate::{
+    clock::Now,
+    spec::{StreamId, StreamSpec},
+};
+
+/// Somebody may set the clock at any time, and the machine may sleep: nothing is waited for longer.
+const SLICE: Duration = Duration::from_secs(1);
+
+/// A clock that goes back by less is only corrected.
+const SETBACK: SignedDuration = SignedDuration::from_secs(1);
+
+/// What is to be done now.
+#[derive(Clone, Debug)]
+pub(crate) enum Order {
+    Begin(StreamId, Arc<StreamSpec>),
+    End(StreamId),
+}
+
+/// The streams that are wanted.
+#[derive(Debug, Default)]
+pub(crate) struct Agenda {
+    entries: BTreeMap<StreamId, Planned>,
+    by_wall: BinaryHeap<Reverse<(Timestamp, u64, StreamId)>>,
+    by_passed: BinaryHeap<Reverse<(Duration, u64, StreamId)>>,
+    /// The newest ticket: what is in a heap with an older one is void.
+    tickets: u64,
+    /// The latest time that the wall clock showed.
+    latest: Option<Timestamp>,
+    /// What was not plausible when it was to be looked at.
+    unset: bool,
+    /// Entries that have changed or gone since this was last taken.
+    news: BTreeSet<StreamId>,
+}
+
+#[derive(Debug)]
+struct Planned {
+    entry: Entry,
+    ticket: u64,
+}
+
+impl Agenda {
+    pub(crate) fn get(&self, id: &StreamId) -> Option<&Entry> {
+        self.entries.get(id).map(|planned| &planned.entry)
+    }
+
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (&StreamId, &Entry)> {
+        self.entries.iter().map(|(id, planned)| (id, &planned.entry))
+    }
+
+    /// Takes the entries that have changed or gone.
+    pub(crate) fn take_news(&mut self) -> BTreeSet<StreamId> {
+        std::mem::take(&mut self.news)
+    }
+
+    /// Adds a stream, or puts it in the place of another.
+    pub(crate) fn put(&mut self, id: StreamId, entry: Entry, now: Now) {
+        self.entries.insert(id.clone(), Planned { entry, ticket: 0 });
+        // Whatever is to be done about it is done at the next look.
+        self.enter(&id, Some(now.wall));
+        self.news.insert(id);
+    }
+
+    /// Takes a stream out.
+    pub(crate) fn remove(&mut self, id: &StreamId) -> Option<Entry> {
+        let planned = self.entries.remove(id)?;
+        self.news.insert(id.clone());
+        Some(planned.entry)
+    }
+
+    /// Takes out those that fit.
+    pub(crate) fn clear(&mut self, these: impl Fn(&StreamSpec) -> bool) -> usize {
+        let gone: Vec<_> =
+            self.entries.extract_if(.., |_, planned| these(&planned.entry.spec)).map(|(id, _)| id).collect();
+        let count = gone.len();
+        self.news.extend(gone);
+        count
+    }
+
+    /// Looks at everything that is due. Returns what to do, and how long to wait before the next look; `None` is until
+    /// something else is wanted.
+    pub(crate) fn look(&mut self, now: Now) -> (Vec<Order>, Option<Duration>) {
+        let mut due = BTreeSet::new();
+        if now.is_plausible() {
+            let set_back = self.latest.is_some_and(|latest| latest.duration_since(now.wall) > SETBACK);
+            if set_back || std::mem::take(&mut self.unset) {
+                // What comes next may be sooner than was thought.
+                due.extend(self.entries.keys().cloned());
+                self.latest = None;
+            }
+            self.latest = self.latest.max(Some(now.wall));
+            while let Some(Reverse((_, ticket, id))) = self.by_wall.pop_if_due(|at| *at <= now.wall) {
+                self.collect(&mut due, ticket, id);
+            }
+            while let Some(Reverse((_, ticket, id))) = self.by_passed.pop_if_due(|at| *at <= now.passed) {
+                self.collect(&mut due, ticket, id);
+            }
+        } else {
+            self.unset = true;
+            // What needs no clock begins without one.
+            let plain = self.entries.iter().filter(|(_, planned)| !planned.entry.is_scheduled());
+            due.extend(plain.map(|(id, _)| id.clone()));
+        }
+        let orders = due.into_iter().filter_map(|id| self.look_at(id, now)).collect();
+        (orders, self.wait(now))
+    }
+
+    fn collect(&self, due: &mut BTreeSet<StreamId>, ticket: u64, id: StreamId) {
+        if self.entries.get(&id).is_some_and(|planned| planned.ticket == ticket) {
+            due.insert(id);
+        }
+    }
+
+    fn look_at(&mut self, id: StreamId, now: Now) -> Option<Order> {
+        let entry = &mut self.entries.get_mut(&id)?.entry;
+        let before = (entry.now(), entry.next());
+        let step = entry.look(now);
+        if before != (entry.now(), entry.next()) {
+            self.news.insert(id.clone());
+        }
+        let spec = Arc::clone(&entry.spec);
+        self.settle(&id);
+        step.map(|step| match step {
+            Step::Begin => Order::Begin(id, spec),
+            Step::End => Order::End(id),
+        })
+    }
+
+    /// Forgets an entry of which nothing is wanted, or sees to it that it is looked at in time.
+    fn settle(&mut self, id: &StreamId) {
+        let Some(planned) = self.entries.get(id) else { return };
+        if planned.entry.is_over() {
+            self.remove(id);
+            return;
+        }
+        let due = planned.entry.wall_due();
+        self.enter(id, due);
+    }
+
+    fn enter(&mut self, id: &StreamId, wall: Option<Timestamp>) {
+        let Some(planned) = self.entries.get_mut(id) else { return };
+        self.tickets += 1;
+        planned.ticket = self.tickets;
+        let passed = planned.entry.passed_due();
+        self.by_wall.extend(wall.map(|at| Reverse((at, self.tickets, id.clone()))));
+        self.by_passed.extend(passed.map(|at| Reverse((at, self.tickets, id.clone()))));
+        self.sweep();
+    }
+
+    /// Throws out what is void, once it is most of what there is.
+    fn sweep(&mut self) {
+        let most = 2 * self.entries.len() + 64;
+        let entries = &self.entries;
+        let valid =
+            |ticket: u64, id: &StreamId| entries.get(id).is_some_and(|planned| planned.ticket == ticket);
+        if self.by_wall.len() > most {
+            self.by_wall.retain(|Reverse((_, ticket, id))| valid(*ticket, id));
+        }
+        if self.by_passed.len() > most {
+            self.by_passed.retain(|Reverse((_, ticket, id))| valid(*ticket, id));
+        }
+    }
+
+    fn wait(&self, now: Now) -> Option<Duration> {
+        if self.unset {
+            return Some(SLICE);
+        }
+        let wall = self
+            .by_wall
+            .peek()
+            .map(|Reverse((at, ..))| at.duration_since(now.wall).max(SignedDuration::ZERO).unsigned_abs());
+        let passed = self.by_passed.peek().map(|Reverse((at, ..))| at.saturating_sub(now.passed));
+        wall.into_iter().chain(passed).min().map(|wait| wait.min(SLICE))
+    }
+
+    /// Changes an entry, and looks at it anew soon.
+    fn change<T>(&mut self, id: &StreamId, now: Now, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        let planned = self.entries.get_mut(id)?;
+        let changed = change(&mut planned.entry);
+        self.news.insert(id.clone());
+        if planned.entry.is_over() {
+            self.remove(id);
+        } else {
+            self.enter(id, Some(now.wall));
+        }
+        Some(changed)
+    }
+
+    /// A run of a stream begins. Returns whether it is wanted: it may have been ended meanwhile.
+    pub(crate) fn started(&mut self, id: &StreamId, run: u64, now: Now) -> bool {
+        self.change(id, now, |entry| entry.started(run)).unwrap_or(false)
+    }
+
+    /// A stream is wanted right now, as its schedule says.
+    pub(crate) fn want(&mut self, id: &StreamId, now: Now) {
+        self.change(id, now, |entry| entry.want(now));
+    }
+
+    /// A stream could not be started. Returns when that is tried again, if it is.
+    pub(crate) fn failed(&mut self, id: &StreamId, now: Now) -> Option<Duration> {
+        self.change(id, now, |entry| entry.failed(now)).flatten()
+    }
+
+    /// A run has ended by itself.
+    pub(crate) fn ended(&mut self, id: &StreamId, run: u64, now: Now) {
+        if self.get(id).is_some_and(|entry| entry.is_run_by(run)) {
+            self.change(id, now, |entry| entry.ended(now));
+        }
+    }
+
+    /// Somebody ended a stream: the airing that is on is cancelled, the next is not.
+    pub(crate) fn stopped(&mut self, id: &StreamId, now: Now) {
+        self.change(id, now, |entry| entry.ended(now));
+    }
+
+    /// Gives a stream another spec.
+    pub(crate) fn reschedule(&mut self, id: &StreamId, spec: Arc<StreamSpec>, now: Now) {
+        self.change(id, now, |entry| entry.reschedule(spec, now));
+    }
+
+    /// Moves the end of what is on, or comes next.
+    pub(crate) fn extend(&mut self, id: &StreamId, by: SignedDuration, now: Now) -> Option<Timestamp> {
+        self.change(id, now, |entry| entry.extend(by, now)).flatten()
+    }
+
+    /// Drops that end.
+    pub(crate) fn clear_end(&mut self, id: &StreamId, now: Now) -> bool {
+        self.change(id, now, Entry::clear_end).unwrap_or(false)
+    }
+}
+
+/// What a heap lacks.
+trait PopIfDue<T> {
+    fn pop_if_due(&mut self, is_due: impl Fn(&T) -> bool) -> Option<Reverse<(T, u64, StreamId)>>;
+}
+
+impl<T: Ord> PopIfDue<T> for BinaryHeap<Reverse<(T, u64, StreamId)>> {
+    fn pop_if_due(&mut self, is_due: impl Fn(&T) -> bool) -> Option<Reverse<(T, u64, StreamId)>> {
+        self.peek().filter(|Reverse((at, ..))| is_due(at))?;
+        self.pop()
+    }
+}
