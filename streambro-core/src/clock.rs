@@ -3,7 +3,6 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use jiff::{SignedDuration, Timestamp};
 use rustix::time::{ClockId, clock_gettime};
 
 /// Milliseconds since 1970; 0 on a host whose clock is before that.
@@ -38,34 +37,5 @@ impl Clock for SystemClock {
         let passed = clock_gettime(clock);
         // Both count from the boot on, and nanoseconds are below 10^9.
         Duration::new(passed.tv_sec.unsigned_abs(), u32::try_from(passed.tv_nsec).unwrap_or(0))
-    }
-}
-
-/// One look at both clocks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Now {
-    /// The wall clock.
-    pub(crate) wall: Timestamp,
-    /// What has passed.
-    pub(crate) passed: Duration,
-}
-
-/// 2020: a clock before that was never set, as after a boot without a battery or a network.
-const PLAUSIBLE: Timestamp = Timestamp::constant(1_577_836_800, 0);
-
-impl Now {
-    pub(crate) fn of(clock: &dyn Clock) -> Self {
-        let wall = Timestamp::try_from(clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
-        Self { wall, passed: clock.passed() }
-    }
-
-    /// Whether the wall clock shows the time at all.
-    pub(crate) fn is_plausible(self) -> bool {
-        self.wall >= PLAUSIBLE
-    }
-
-    /// What will have passed when the wall clock shows `at`, if nobody sets it meanwhile. What is over is now.
-    pub(crate) fn passed_at(self, at: Timestamp) -> Duration {
-        self.passed.saturating_add(at.duration_since(self.wall).max(SignedDuration::ZERO).unsigned_abs())
     }
 }

@@ -111,11 +111,11 @@ impl Entry {
     pub(crate) fn level(&self) -> LogLevel {
         use Reason::{
             AuthRequired, BadApp, BadKey, Finished, NotAllowed, ReconnectRequested, RejectedEarly, Rotated,
-            ShutDown, Stopped, TlsFailed,
+            ScheduleEnded, ShutDown, Stopped, TlsFailed,
         };
         let fine = matches!(
             self.reason(),
-            None | Some(Stopped | Finished | ShutDown | Rotated | ReconnectRequested)
+            None | Some(Stopped | Finished | ShutDown | ScheduleEnded | Rotated | ReconnectRequested)
         );
         let human = matches!(
             self.reason(),

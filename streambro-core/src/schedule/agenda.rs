@@ -9,11 +9,11 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::entry::{Entry, Step};
-use crate::{
-    clock::Now,
-    spec::{StreamId, StreamSpec},
+use super::{
+    entry::{Entry, Step},
+    now::Now,
 };
+use crate::spec::{StreamId, StreamSpec};
 
 /// Somebody may set the clock at any time, and the machine may sleep: nothing is waited for longer.
 const SLICE: Duration = Duration::from_secs(1);

@@ -5,10 +5,8 @@ use std::{sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    clock::Now,
-    spec::{Airing, Schedule, StreamSpec},
-};
+use super::now::Now;
+use crate::spec::{Airing, Schedule, StreamSpec};
 
 /// A start that is later than this was missed: a busy or restarted host is not late yet.
 const GRACE: SignedDuration = SignedDuration::from_secs(60);
