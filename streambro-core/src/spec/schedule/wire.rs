@@ -16,9 +16,9 @@ pub(super) struct Schedule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     zone: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    start: Option<Instant>,
+    start: Option<Moment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    end: Option<Instant>,
+    end: Option<Moment>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     for_ms: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -45,15 +45,15 @@ struct Turns {
 }
 
 /// An instant as a text, with an offset and perhaps a zone.
-struct Instant(Timestamp);
+struct Moment(Timestamp);
 
-impl Serialize for Instant {
+impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(&self.0)
     }
 }
 
-impl<'de> Deserialize<'de> for Instant {
+impl<'de> Deserialize<'de> for Moment {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         let zoned = || text.parse::<ZonedDateTime>().map(|zoned| zoned.timestamp());
@@ -115,9 +115,9 @@ impl From<super::Schedule> for Schedule {
         let zone = (schedule.zone != TimeZone::UTC).then(|| schedule.zone.iana_name().map(str::to_owned));
         Self {
             zone: zone.flatten(),
-            start: schedule.start.map(Instant),
+            start: schedule.start.map(Moment),
             end: match schedule.end {
-                Some(End::At(at)) => Some(Instant(at)),
+                Some(End::At(at)) => Some(Moment(at)),
                 _ => None,
             },
             for_ms: match schedule.end {
