@@ -9,10 +9,12 @@ use super::{
     doctor::Wanted,
     monitor,
     open::Sources,
+    timetable::Timetable,
     verbs::StreamManager,
     workshop::{self, Workshop, aside},
 };
 use crate::{
+    clock::{Clock, SystemClock},
     error::{Error, ErrorKind, Result},
     event::Bus,
     ffmpeg::Sandbox,
@@ -46,6 +48,7 @@ pub struct Builder {
     times: Times,
     keep: Keep,
     workshop: workshop::Settings,
+    clock: Arc<dyn Clock>,
 }
 
 impl Default for Builder {
@@ -61,6 +64,7 @@ impl Default for Builder {
             times: Times::default(),
             keep: Keep::default(),
             workshop: workshop::Settings::default(),
+            clock: Arc::new(SystemClock),
         }
     }
 }
@@ -241,6 +245,14 @@ impl Builder {
         self
     }
 
+    /// Tells the time to schedules by a clock of your own, to try them out. Default: the system's.
+    ///
+    /// It is looked at once a second, and whenever something is planned. What is on the air goes on at its own pace.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
     /// Changes the time table, to make tests short.
     #[cfg(feature = "test-hooks")]
     pub fn times(mut self, times: Times) -> Self {
@@ -317,6 +329,16 @@ impl Builder {
             times,
             epoch: Instant::now(),
         };
-        Ok(StreamManager::new(sources, ledger, self.reserve, self.policy, services, monitor, wanted))
+        let timetable = Arc::new(Timetable::new(self.clock));
+        Ok(StreamManager::new(
+            sources,
+            ledger,
+            self.reserve,
+            self.policy,
+            services,
+            monitor,
+            wanted,
+            timetable,
+        ))
     }
 }

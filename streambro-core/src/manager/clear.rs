@@ -16,10 +16,12 @@ impl StreamManager {
     }
 
     pub(super) fn clear_for(&self, caller: Caller<'_>) -> usize {
+        let planned = self.0.timetable.clear(caller);
         let (ended, running) = self.registry().clear(|run| caller.may_see(&run.spec));
         free(ended);
+        let waiting = planned.iter().filter(|id| running.iter().all(|run| run.id != **id)).count();
         // Not under the lock: who is woken may come back at once.
-        running.into_iter().filter(|run| run.stop(Reason::Stopped)).count()
+        waiting + running.into_iter().filter(|run| run.stop(Reason::Stopped)).count()
     }
 }
 

@@ -5,6 +5,7 @@ mod builder;
 mod clear;
 mod doctor;
 mod ffmpeg;
+mod launch;
 mod legs;
 mod lists;
 mod metrics;
@@ -17,8 +18,10 @@ mod registry;
 #[cfg(feature = "signals")]
 mod signals;
 mod stream;
+mod timetable;
 mod user;
 mod verbs;
+mod views;
 mod workshop;
 
 pub use audit::{Audit, AuditFinding, Mismatch};
@@ -28,6 +31,7 @@ pub use prepare::{Preparation, PrepareOutcome, PrepareProgress, PrepareStage};
 #[cfg(feature = "signals")]
 pub use signals::{EndSignal, shutdown_on_signals};
 pub use stream::Stream;
+pub use timetable::Upcoming;
 pub use user::UserScope;
 pub use verbs::StreamManager;
 

@@ -59,7 +59,7 @@ impl StreamManager {
             Arc::clone(&self.0.services.times),
             self.0.closing.child_token(),
         );
-        self.0.preparing.spawn_on(work, self.runtime());
+        self.0.errands.spawn_on(work, self.runtime());
         Ok(preparation)
     }
 }

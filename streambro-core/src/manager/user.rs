@@ -1,15 +1,15 @@
 //! The manager as one user may use it.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
-use super::{stream::Stream, verbs::StreamManager};
+use super::{stream::Stream, timetable::Upcoming, verbs::StreamManager};
 use crate::{
     error::Result,
     event::{EventFilter, Subscription},
     ffmpeg::EncoderReport,
     journal::{LogLine, RunRecord},
     plan::{Analysis, Explanation},
-    spec::{Destination, Edit, Platform, PlaylistKind, Source, StreamSpec},
+    spec::{Airing, Destination, Edit, Platform, PlaylistKind, Schedule, Source, StreamSpec},
     status::{AsRun, Phase, PlaylistStatus, StreamStatus},
 };
 
@@ -70,6 +70,51 @@ impl UserScope {
     /// As [`StreamManager::replace`].
     pub async fn replace(&self, spec: StreamSpec) -> Result<Stream> {
         self.manager.replace_for(self.caller(), spec.user(&*self.user)).await
+    }
+
+    /// Plans a stream of this user, whoever the spec names; else as [`StreamManager::schedule`].
+    ///
+    /// # Errors
+    /// As [`StreamManager::schedule`].
+    pub async fn schedule(&self, spec: StreamSpec) -> Result<Option<Airing>> {
+        self.manager.schedule_for(self.caller(), spec.user(&*self.user)).await
+    }
+
+    /// Gives a stream of this user another schedule, as [`StreamManager::reschedule`].
+    ///
+    /// # Errors
+    /// As [`StreamManager::reschedule`].
+    pub async fn reschedule(&self, id: &str, schedule: Schedule) -> Result<Option<Airing>> {
+        self.manager.reschedule_for(self.caller(), id, schedule).await
+    }
+
+    /// Lets what is on, or comes next, end later, as [`StreamManager::extend`].
+    ///
+    /// # Errors
+    /// As [`StreamManager::extend`].
+    pub async fn extend(&self, id: &str, by: Duration) -> Result<Airing> {
+        self.manager.extend_for(self.caller(), id, by).await
+    }
+
+    /// Drops that end, as [`StreamManager::clear_end`].
+    ///
+    /// # Errors
+    /// As [`StreamManager::clear_end`].
+    pub async fn clear_end(&self, id: &str) -> Result<bool> {
+        self.manager.clear_end_for(self.caller(), id).await
+    }
+
+    /// Takes a stream of this user out of the plan, as [`StreamManager::cancel`].
+    ///
+    /// # Errors
+    /// As [`StreamManager::cancel`].
+    pub async fn cancel(&self, id: &str) -> Result<()> {
+        self.manager.cancel_for(self.caller(), id).await
+    }
+
+    /// Returns the next times at which streams of this user begin, as [`StreamManager::upcoming`].
+    pub fn upcoming(&self, count: usize) -> Vec<Upcoming> {
+        self.manager.upcoming_for(self.caller(), count)
     }
 
     /// Says what [`start`](Self::start) would do now, as [`StreamManager::explain`].
@@ -194,7 +239,7 @@ impl UserScope {
     /// # Errors
     /// `NotFound`.
     pub fn status(&self, id: &str) -> Result<StreamStatus> {
-        self.manager.find(self.caller(), id).map(|run| run.status())
+        self.manager.status_for(self.caller(), id)
     }
 
     /// Returns what is known of every stream of the user, by id, as [`StreamManager::list`].

@@ -55,6 +55,14 @@ impl Agenda {
         self.entries.get(id).map(|planned| &planned.entry)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len()
+    }
+
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&StreamId, &Entry)> {
         self.entries.iter().map(|(id, planned)| (id, &planned.entry))
     }

@@ -247,7 +247,7 @@ impl Entry {
     }
 
     /// It is wanted right now, also if somebody had stopped it before.
-    pub(super) fn want(&mut self, now: Now) {
+    pub(crate) fn want(&mut self, now: Now) {
         self.settled = Timestamp::MIN;
         if self.on.is_none() {
             self.on = self.current(now).map(|airing| On::new(airing, now));
@@ -256,7 +256,7 @@ impl Entry {
     }
 
     /// It runs. Returns whether that is wanted.
-    pub(super) fn started(&mut self, run: u64) -> bool {
+    pub(crate) fn started(&mut self, run: u64) -> bool {
         self.state = if self.on.is_some() { State::Running(run) } else { State::Off };
         self.on.is_some()
     }
@@ -287,7 +287,7 @@ impl Entry {
     }
 
     /// Gives it another schedule. What runs and is wanted by that one as well goes on.
-    pub(super) fn reschedule(&mut self, spec: Arc<StreamSpec>, now: Now) {
+    pub(crate) fn reschedule(&mut self, spec: Arc<StreamSpec>, now: Now) {
         let state = self.state;
         *self = Self { state, ..Self::new(spec, now) };
         if state != State::Off {
@@ -296,7 +296,7 @@ impl Entry {
     }
 
     /// Moves the end of what is on, or of what comes next. Returns the new one; `None` when there is no end.
-    pub(super) fn extend(&mut self, by: SignedDuration, now: Now) -> Option<Timestamp> {
+    pub(crate) fn extend(&mut self, by: SignedDuration, now: Now) -> Option<Timestamp> {
         if let Some(on) = &mut self.on {
             let end = on.airing.end?.checked_add(by).ok()?;
             on.airing.end = Some(end);
@@ -315,7 +315,7 @@ impl Entry {
 
     /// Drops the end of what is on, or of what comes next: from then on it is on the air until it is stopped. Returns whether
     /// there was one.
-    pub(super) fn clear_end(&mut self) -> bool {
+    pub(crate) fn clear_end(&mut self) -> bool {
         let endless = |airing: &mut Airing| airing.end.take().is_some();
         if let Some(on) = &mut self.on {
             on.ends = None;

@@ -1,0 +1,259 @@
+//! Keeps streams on the air when they should be: the agenda, and the one task that does what it says.
+
+mod clash;
+mod places;
+mod verbs;
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::{sync::Notify, task::JoinHandle, time::sleep};
+
+use self::places::Places;
+pub use self::verbs::Upcoming;
+use super::{
+    user::Caller,
+    verbs::{Inner, StreamManager},
+};
+use crate::{
+    clock::Clock,
+    error::{Error, ErrorKind},
+    event::EventKind,
+    schedule::{Agenda, Entry, Now, Order},
+    spec::{StreamId, StreamSpec},
+    status::{Reason, ScheduleStatus, StreamStatus},
+    supervisor::Run,
+};
+
+/// What a manager's streams are wanted for, and when.
+pub(super) struct Timetable {
+    clock: Arc<dyn Clock>,
+    plans: Mutex<Plans>,
+    /// There is something else to do.
+    changed: Notify,
+    /// What does it. There is none before the first plan.
+    task: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// The agenda, and who sends where by it.
+#[derive(Default)]
+pub(super) struct Plans {
+    agenda: Agenda,
+    places: Places,
+}
+
+impl Timetable {
+    pub(super) fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, plans: Mutex::default(), changed: Notify::new(), task: Mutex::default() }
+    }
+
+    fn now(&self) -> Now {
+        let wall = Timestamp::try_from(self.clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
+        Now { wall, passed: self.clock.passed() }
+    }
+
+    /// Taken before the registry's lock, never after it.
+    fn plans(&self) -> MutexGuard<'_, Plans> {
+        // Entries are whole at every instant, whatever panicked.
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is planned of a stream, if it has a schedule and is the caller's.
+    pub(super) fn planned(&self, caller: Caller<'_>, id: &StreamId) -> Option<Planned> {
+        self.plans().agenda.get(id).and_then(|entry| Planned::of(caller, id, entry))
+    }
+
+    /// All that is planned and the caller's.
+    pub(super) fn all_planned(&self, caller: Caller<'_>) -> Vec<Planned> {
+        self.plans().agenda.entries().filter_map(|(id, entry)| Planned::of(caller, id, entry)).collect()
+    }
+
+    /// Somebody ended a stream by hand. Returns whether it is wanted, now or later, and the caller's.
+    pub(super) fn stopped(&self, caller: Caller<'_>, id: &StreamId) -> bool {
+        let mut plans = self.plans();
+        let known = plans.agenda.get(id).is_some_and(|entry| caller.may_see(&entry.spec));
+        if known {
+            let now = self.now();
+            plans.agenda.stopped(id, now);
+            self.changed.notify_one();
+        }
+        known
+    }
+
+    /// A run did not come about.
+    pub(super) fn withdrawn(&self, run: &Run) {
+        let mut plans = self.plans();
+        let now = self.now();
+        plans.agenda.ended(&run.id, run.number, now);
+    }
+
+    /// Wants nothing of these any more. Returns them.
+    pub(super) fn clear(&self, caller: Caller<'_>) -> Vec<StreamId> {
+        let mut plans = self.plans();
+        let gone: Vec<_> = plans.agenda.entries().filter(|(_, entry)| caller.may_see(&entry.spec)).collect();
+        let gone: Vec<_> = gone.into_iter().map(|(id, _)| id.clone()).collect();
+        plans.agenda.clear(|spec| caller.may_see(spec));
+        self.changed.notify_one();
+        gone
+    }
+
+    pub(super) fn take_task(&self) -> Option<JoinHandle<()>> {
+        self.task.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A stream with a schedule.
+#[derive(Debug)]
+pub(super) struct Planned {
+    pub(super) id: StreamId,
+    pub(super) schedule: ScheduleStatus,
+    spec: Arc<StreamSpec>,
+}
+
+impl Planned {
+    fn of(caller: Caller<'_>, id: &StreamId, entry: &Entry) -> Option<Self> {
+        let seen = entry.is_scheduled() && caller.may_see(&entry.spec);
+        seen.then(|| Self { id: id.clone(), schedule: show(entry), spec: Arc::clone(&entry.spec) })
+    }
+
+    /// What is known of it while it is not on the air.
+    pub(super) fn waiting(self) -> StreamStatus {
+        StreamStatus::scheduled(self.id, &self.spec, self.schedule, String::new())
+    }
+}
+
+fn show(entry: &Entry) -> ScheduleStatus {
+    ScheduleStatus { now: entry.now(), next: entry.next() }
+}
+
+impl StreamManager {
+    /// Sees to it that the agenda is looked at.
+    fn attend(&self) {
+        let timetable = &self.0.timetable;
+        let mut task = timetable.task.lock().unwrap_or_else(PoisonError::into_inner);
+        if task.is_none() {
+            self.0.services.books.keep_ends();
+            *task = Some(self.runtime().spawn(keep(Arc::downgrade(&self.0))));
+        }
+        timetable.changed.notify_one();
+    }
+
+    /// Settles what has ended, looks at what is due, and does something about it. Returns how long to wait.
+    fn keep_up(&self) -> Option<Duration> {
+        let timetable = &self.0.timetable;
+        let (orders, wait, news) = {
+            let mut plans = timetable.plans();
+            let now = timetable.now();
+            let agenda = &mut plans.agenda;
+            for end in self.0.services.books.take_ends() {
+                // It is wanted as much as before: the host will be back.
+                if end.reason != Reason::ShutDown {
+                    agenda.ended(&end.id, end.run, now);
+                }
+            }
+            let (orders, wait) = agenda.look(now);
+            let news: Vec<_> = agenda.take_news().into_iter().collect();
+            let known = |id: StreamId| {
+                let entry = agenda.get(&id).filter(|entry| entry.is_scheduled())?;
+                Some((id, entry.spec.user.clone(), show(entry)))
+            };
+            (orders, wait, news.into_iter().filter_map(known).collect::<Vec<_>>())
+        };
+        for (id, user, ScheduleStatus { now, next }) in news {
+            self.0.services.bus.emit(&id, user.as_deref(), EventKind::Schedule { now, next });
+        }
+        for order in orders {
+            match order {
+                Order::Begin(id, spec) => self.begin(id, spec),
+                Order::End(id) => {
+                    if let Ok(run) = self.find(Caller::Host, id.as_str()) {
+                        run.stop(Reason::ScheduleEnded);
+                    }
+                }
+            }
+        }
+        wait
+    }
+
+    /// Starts a stream beside the others: none waits for another's disk.
+    fn begin(&self, id: StreamId, spec: Arc<StreamSpec>) {
+        let manager = self.clone();
+        let work = async move {
+            match manager.bring(Caller::Host, &id, &spec).await {
+                Ok(run) => manager.begun(&run),
+                Err(error) if error.kind == ErrorKind::Closed => {}
+                Err(error) => manager.failed(&id, &spec, error),
+            }
+        };
+        self.0.errands.spawn_on(work, self.runtime());
+    }
+
+    /// A stream runs whose time had come.
+    fn begun(&self, run: &Arc<Run>) {
+        let timetable = &self.0.timetable;
+        let wanted = {
+            let mut plans = timetable.plans();
+            let now = timetable.now();
+            let wanted = plans.agenda.started(&run.id, run.number, now);
+            if run.ended_at().is_some() {
+                // Its end may have been told before anyone knew its number.
+                plans.agenda.ended(&run.id, run.number, now);
+            }
+            wanted
+        };
+        if !wanted {
+            run.stop(Reason::ScheduleEnded);
+        }
+        timetable.changed.notify_one();
+    }
+
+    fn failed(&self, id: &StreamId, spec: &StreamSpec, error: Error) {
+        let timetable = &self.0.timetable;
+        let again = {
+            let mut plans = timetable.plans();
+            let now = timetable.now();
+            plans.agenda.failed(id, now)
+        };
+        tracing::warn!(stream = %id, %error, ?again, "a planned start failed");
+        let retry_in_ms = again.map(|again| u64::try_from(again.as_millis()).unwrap_or(u64::MAX));
+        let kind = EventKind::StartFailed { error: error.kind, detail: error.to_string(), retry_in_ms };
+        self.0.services.bus.emit(id, spec.user.as_deref(), kind);
+        timetable.changed.notify_one();
+    }
+}
+
+/// The one task. Sleeps until something is due, a second at most; without a plan until there is one.
+async fn keep(manager: Weak<Inner>) {
+    let Some(inner) = manager.upgrade() else { return };
+    let (books, closing) = (Arc::clone(&inner.services.books), inner.closing.clone());
+    let timetable = Arc::clone(&inner.timetable);
+    drop(inner);
+    loop {
+        let wait = match manager.upgrade() {
+            Some(inner) => StreamManager(inner).keep_up(),
+            None => return,
+        };
+        let due = async {
+            match wait {
+                Some(wait) => sleep(wait).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = closing.cancelled() => return,
+            () = timetable.changed.notified() => {}
+            () = books.wait_for_ends() => {}
+            () = due => {}
+        }
+    }
+}
+
+impl fmt::Debug for Timetable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Timetable").field("clock", &self.clock).finish_non_exhaustive()
+    }
+}
