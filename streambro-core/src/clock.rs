@@ -3,6 +3,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::Timestamp;
 use rustix::time::{ClockId, clock_gettime};
 
 /// Milliseconds since 1970; 0 on a host whose clock is before that.
@@ -13,7 +14,7 @@ pub(crate) fn unix_ms() -> u64 {
 /// The two clocks that schedules follow. Bring one of your own to try a schedule out.
 pub trait Clock: std::fmt::Debug + Send + Sync + 'static {
     /// The wall clock. It may jump either way.
-    fn wall(&self) -> SystemTime;
+    fn wall(&self) -> Timestamp;
 
     /// Time that has passed since a fixed point, also while the machine slept. It never goes back.
     fn passed(&self) -> Duration;
@@ -24,8 +25,9 @@ pub trait Clock: std::fmt::Debug + Send + Sync + 'static {
 pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
-    fn wall(&self) -> SystemTime {
-        SystemTime::now()
+    fn wall(&self) -> Timestamp {
+        // One that jiff cannot tell was never set.
+        Timestamp::try_from(SystemTime::now()).unwrap_or(Timestamp::UNIX_EPOCH)
     }
 
     fn passed(&self) -> Duration {

@@ -14,3 +14,5 @@ mod monitor;
 mod playlist;
 #[cfg(test)]
 mod publish;
+#[cfg(test)]
+mod schedule;

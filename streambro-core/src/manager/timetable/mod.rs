@@ -10,7 +10,6 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use tokio::{sync::Notify, task::JoinHandle, time::sleep};
 
 use self::places::Places;
@@ -52,8 +51,7 @@ impl Timetable {
     }
 
     fn now(&self) -> Now {
-        let wall = Timestamp::try_from(self.clock.wall()).unwrap_or(Timestamp::UNIX_EPOCH);
-        Now { wall, passed: self.clock.passed() }
+        Now { wall: self.clock.wall(), passed: self.clock.passed() }
     }
 
     /// Taken before the registry's lock, never after it.

@@ -1,0 +1,4 @@
+//! On the air when it should be.
+
+mod desk;
+mod mission;
