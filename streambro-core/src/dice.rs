@@ -1,7 +1,10 @@
 //! Numbers by chance that follow from a seed alone.
 
+use serde::{Deserialize, Serialize};
+
 /// A row of numbers (splitmix64): the same seed gives the same row, here and in every version to come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct Dice(u64);
 
 impl Dice {

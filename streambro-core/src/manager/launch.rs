@@ -5,6 +5,7 @@ use std::{mem, sync::Arc};
 use tokio::task::JoinHandle;
 
 use super::{
+    open::Comeback,
     registry::Entry,
     user::Caller,
     verbs::{StreamManager, closed},
@@ -24,6 +25,7 @@ impl StreamManager {
         caller: Caller<'_>,
         id: &StreamId,
         spec: &StreamSpec,
+        comeback: Option<&Comeback>,
     ) -> Result<Arc<Run>> {
         let (run, before) = loop {
             match self.claim(caller, id, spec)? {
@@ -39,7 +41,11 @@ impl StreamManager {
         let prepared = tokio::select! {
             biased;
             _ = run.stop_wanted() => None,
-            prepared = self.0.sources.open(spec) => Some(prepared?),
+            opened = self.0.sources.open(spec, comeback) => {
+                let (prepared, start) = opened?;
+                run.begin_at(start);
+                Some(prepared)
+            }
         };
         self.launch(&run, prepared)?;
         unfinished.finish();

@@ -15,7 +15,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     media::{index::Layer, part::Part},
     plan::{Block, Format, Road, Work, road},
-    source::{Clip, Film, Opener, Opening, Prepared, Roll, Rolls, Rundown, Show, Wanted},
+    source::{Clip, Film, ListPlace, Opener, Opening, Prepared, Roll, Rolls, Rundown, Show, Wanted},
     spec::{
         AtEnd, Edit, Encode, Encoder, Item, OnMismatch, Playlist, PlaylistKind, Repeat, Source, StreamSpec,
         Video,
@@ -30,9 +30,14 @@ const MOST_LOOKED_AT: usize = 16;
 
 impl Sources {
     /// Opens the playlists of a spec: of each what comes first and what follows it.
-    pub(super) async fn open_lists(&self, list: &Playlist, spec: &StreamSpec) -> Result<Prepared> {
+    pub(super) async fn open_lists(
+        &self,
+        list: &Playlist,
+        spec: &StreamSpec,
+        [seen_at, heard_at]: [Option<&ListPlace>; 2],
+    ) -> Result<Prepared> {
         let Some(sound) = &spec.source.sound else {
-            let (picture, work) = self.open_list(list, spec, None).await?;
+            let (picture, work) = self.open_list(list, spec, None, seen_at).await?;
             return Ok(Prepared::Lists(Rolls { picture, sound: None, work }));
         };
         if spec.video != Video::Copy {
@@ -58,42 +63,62 @@ impl Sources {
             ));
         }
         let [picture_format, sound_format] = Format::of_layers(&seen.index, &heard.index);
-        let (picture, _) = self.open_list(list, spec, Some(picture_format)).await?;
+        let (picture, _) = self.open_list(list, spec, Some(picture_format), seen_at).await?;
         // Silence is what follows a list of songs that has ended.
         let endless = Playlist { at_end: AtEnd::Hold, ..(**sound).clone() };
-        let (sound, _) = self.open_list(&endless, spec, Some(sound_format)).await?;
+        let (sound, _) = self.open_list(&endless, spec, Some(sound_format), heard_at).await?;
         Ok(Prepared::Lists(Rolls { picture, sound: Some(sound), work: None }))
     }
 
     /// Opens a playlist of this format, or of that of what comes first. What comes first is ready then, unless ffmpeg makes
-    /// it; what comes second is known to be sound.
+    /// it; what comes second is known to be sound. One that goes on somewhere does so with what is left, if what played there
+    /// cannot be opened any more.
     async fn open_list(
         &self,
         list: &Playlist,
         spec: &StreamSpec,
         format: Option<Format>,
+        place: Option<&ListPlace>,
+    ) -> Result<(Arc<Roll>, Option<Work>)> {
+        if let Some(place) = place.filter(|place| place.playing.is_some()) {
+            let opened = self.open_list_at(list, spec, format.clone(), Some(place)).await;
+            if opened.is_ok() {
+                return opened;
+            }
+        }
+        let rest = place.map(|place| ListPlace { playing: None, ..place.clone() });
+        self.open_list_at(list, spec, format, rest.as_ref()).await
+    }
+
+    async fn open_list_at(
+        &self,
+        list: &Playlist,
+        spec: &StreamSpec,
+        format: Option<Format>,
+        place: Option<&ListPlace>,
     ) -> Result<(Arc<Roll>, Option<Work>)> {
         let repeat = if format.as_ref().is_some_and(|format| format.layer() == Layer::Sound) {
             Repeat::Forever
         } else {
             spec.source.repeat
         };
-        let mut ahead = Rundown::new(list, repeat);
+        let mut ahead = place.map_or_else(|| Rundown::new(list, repeat), |place| place.rundown.clone());
         let rundown = ahead.clone();
-        let Some(first) = ahead.advance() else { return Err(nothing()) };
+        let again = place.and_then(|place| place.playing.clone());
+        let first = again.clone().or_else(|| ahead.advance().map(|slot| Wanted { slot, skip_ms: 0 }));
+        let Some(first) = first else { return Err(nothing()) };
         let second = ahead.upcoming().cloned();
         let format = match format {
             Some(format) => format,
-            None => self.format(&first.item, second.as_ref().map(|slot| &*slot.item), spec).await?,
+            None => self.format(&first.slot.item, second.as_ref().map(|slot| &*slot.item), spec).await?,
         };
         let wanted = |slot| Wanted { slot, skip_ms: 0 };
-        let first = wanted(first);
         let opening = self.open_item(&first, &format, spec).await?;
         let second = match second {
             Some(second) => Some(self.open_item(&wanted(second), &format, spec).await?),
             None => None,
         };
-        let roll = Roll::new(list, rundown, format);
+        let roll = Roll::new(list, rundown, format).resuming(again);
         let works = [Some(&opening), second.as_ref()].into_iter().flatten().filter_map(Opening::work);
         let work = works.max_by_key(|work| work.pixels_per_second);
         // What ffmpeg makes begins with the stream.

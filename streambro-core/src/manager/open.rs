@@ -4,17 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::timeout;
 
-use super::workshop::Workshop;
+use super::workshop::{Workshop, aside};
 use crate::{
     error::{Error, ErrorKind, Result},
     ffmpeg::{
         AudioJob, Job, Shape, Sound,
         tools::{Lack, Tools},
     },
-    media::foreign::Foreign,
+    media::{foreign::Foreign, index::Layer, part::Part},
     plan::{Block, Known, Plan, Road, Work, road},
-    source::{Disks, Keep, Kept, PassSource, Prepared, Production, Way},
-    spec::{Encode, Encoder, Fps, Repeat, Size, Source, StreamSpec, Times, Video},
+    source::{Disks, FilePlace, Keep, Kept, PassSource, Place, Prepared, Production, Start, Way},
+    spec::{Encode, Encoder, Fps, Repeat, Resume, Size, Source, StreamSpec, Times, Video},
     survey::{Examined, Shelf, measure},
 };
 
@@ -38,6 +38,13 @@ impl Learnt {
     }
 }
 
+/// What a run goes on from: where another one was, and how long ago that is.
+#[derive(Clone, Debug)]
+pub(super) struct Comeback {
+    pub(super) place: Place,
+    pub(super) away_ms: u64,
+}
+
 /// Where what plays comes from.
 #[derive(Debug)]
 pub(super) struct Sources {
@@ -48,11 +55,32 @@ pub(super) struct Sources {
 }
 
 impl Sources {
-    /// Opens what a spec plays.
-    pub(super) async fn open(&self, spec: &StreamSpec) -> Result<Prepared> {
+    /// Opens what a spec plays, and finds where in it to begin.
+    pub(super) async fn open(
+        &self,
+        spec: &StreamSpec,
+        comeback: Option<&Comeback>,
+    ) -> Result<(Prepared, Start)> {
+        let place = comeback.map(|comeback| &comeback.place);
         if let Some(list) = spec.source.list() {
-            return Box::pin(self.open_lists(&list, spec)).await;
+            let places = match place {
+                Some(Place::Lists { picture, sound }) => [Some(picture), sound.as_ref()],
+                _ => [None, None],
+            };
+            let lists = Box::pin(self.open_lists(&list, spec, places)).await?;
+            return Ok((lists, Start::default()));
         }
+        let prepared = self.open_file(spec).await?;
+        let start = match (place, comeback) {
+            (Some(Place::File(place)), Some(comeback)) => {
+                Box::pin(self.find_start(&prepared, *place, comeback, spec)).await
+            }
+            _ => Start::default(),
+        };
+        Ok((prepared, start))
+    }
+
+    async fn open_file(&self, spec: &StreamSpec) -> Result<Prepared> {
         let file = spec.source.first_file();
         if spec.video == Video::Copy {
             match self.shelf.survey(file, self.times.survey).await {
@@ -62,6 +90,38 @@ impl Sources {
         }
         // Boxed: a thousand starts at once, most of them of copies, would each hold the room for what ffmpeg takes.
         Box::pin(self.open_foreign(spec)).await
+    }
+
+    /// Finds a place in a file again. What cannot be found, for it is another file by now, is its beginning.
+    async fn find_start(
+        &self,
+        prepared: &Prepared,
+        place: FilePlace,
+        comeback: &Comeback,
+        spec: &StreamSpec,
+    ) -> Start {
+        let length_ms = match prepared {
+            Prepared::Film(opened) | Prepared::Kept(opened, _) => opened.index.length_ms(),
+            Prepared::Production(made) => made.source.length_ms.unwrap_or(0),
+            Prepared::Lists(_) => 0,
+        };
+        let away_ms = if spec.resume == Resume::WallClock { comeback.away_ms } else { 0 };
+        let place = place.later(away_ms, length_ms, spec.source.repeat);
+        match prepared {
+            _ if place.ms == 0 => Start { place, part: None },
+            Prepared::Film(opened) | Prepared::Kept(opened, _) => {
+                let film = Arc::clone(opened);
+                let find = aside(move || Part::find(&film.file, &film.index, Layer::Both, place.ms, None));
+                match timeout(self.times.survey, find).await {
+                    Ok(Ok(Ok(part))) => {
+                        let place = FilePlace { ms: part.index.begins_ms(), ..place };
+                        Start { place, part: Some(part) }
+                    }
+                    _ => Start { place: FilePlace { ms: 0, ..place }, part: None },
+                }
+            }
+            Prepared::Production(_) | Prepared::Lists(_) => Start { place, part: None },
+        }
     }
 
     /// Opens what ffmpeg may be needed for.

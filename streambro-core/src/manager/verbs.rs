@@ -123,7 +123,7 @@ impl StreamManager {
     pub(super) async fn start_for(&self, caller: Caller<'_>, spec: StreamSpec) -> Result<Stream> {
         let id = self.check(&spec)?;
         self.check_time(caller, &id, &spec)?;
-        let run = self.bring(caller, &id, &spec).await?;
+        let run = self.bring(caller, &id, &spec, None).await?;
         self.enroll(caller, &run)?;
         Ok(Stream(run))
     }
@@ -150,7 +150,7 @@ impl StreamManager {
             self.take_over(&known)?;
             return Ok(Stream(known));
         }
-        let mut prepared = self.0.sources.open(&spec).await?;
+        let (mut prepared, _) = self.0.sources.open(&spec, None).await?;
         self.weigh();
         let (old, run) = {
             let mut registry = self.registry();

@@ -11,13 +11,16 @@ use std::{
 use tokio::time::Instant;
 
 use crate::{
-    source::{Feed, FeedMark},
+    source::{Feed, FeedMark, FilePlace},
     spec::{Resume, Times},
 };
 
 /// A leg that connects this soon after a keyframe was due begins with that one and catches up. The destinations of a
 /// stream never connect at the same instant, and all shall have the first picture.
 const JUST_NOW: Duration = Duration::from_secs(1);
+
+/// A receiver is this far behind the newest keyframe at most; what is beyond that was late, or never came. Milliseconds.
+const MOST_SINCE_KEYFRAME_MS: u64 = 5_000;
 
 /// One stream's place in its media, shared by its legs.
 ///
@@ -42,6 +45,8 @@ struct State {
     place: Option<FeedMark>,
     /// How far it was when it stopped.
     stood_at: u64,
+    /// Where in its file the run began.
+    began: FilePlace,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +75,24 @@ impl Playhead {
             silent: AtomicU64::new(0),
             trimmed: AtomicU64::new(0),
         }
+    }
+
+    /// The run begins there in its file.
+    pub(crate) fn begin_at(&self, place: FilePlace) {
+        self.state().began = place;
+    }
+
+    /// Where it is in its file.
+    pub(crate) fn file_place(&self, now: Instant) -> FilePlace {
+        let state = self.state();
+        let Some(place) = &state.place else { return state.began };
+        let (laps, keyframe_ms) = place.lap();
+        if self.resume == Resume::Item {
+            return FilePlace { laps: state.began.laps + laps, ms: 0 };
+        }
+        let before = if laps == 0 { state.began.ms } else { 0 };
+        let since = state.ms_at(now, &self.times).saturating_sub(place.dts()).min(MOST_SINCE_KEYFRAME_MS);
+        FilePlace { laps: state.began.laps + laps, ms: before + keyframe_ms + since }
     }
 
     /// Connects a leg: moves its feed to the stream's place.

@@ -13,6 +13,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::playhead::Playhead;
 use crate::{
+    media::part::Part,
     publish::Dialer,
     source::{Feed, Film, Reel, Roll, Rolls},
     spec::{Repeat, StreamId, Times},
@@ -30,8 +31,10 @@ pub(crate) struct Road {
     pub file: Option<Arc<Path>>,
     /// The same as a list, since it could not be read.
     pub fallback: OnceLock<Arc<Roll>>,
-    /// How often.
+    /// How often, from its start on.
     pub repeat: Repeat,
+    /// What of a film plays first, if it does not begin at its beginning.
+    pub part: Option<Part>,
     /// Where it is.
     pub playhead: Arc<Playhead>,
     /// The way to a server.
@@ -52,7 +55,7 @@ impl Road {
                 let rolls = Rolls { picture: Arc::clone(roll), sound: None, work: None };
                 Feed::new(&Reel::Rolls(rolls), self.repeat)
             }
-            None => Feed::new(&self.reel, self.repeat),
+            None => Feed::starting(&self.reel, self.repeat, self.part.as_ref()),
         }
     }
 

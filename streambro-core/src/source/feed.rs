@@ -23,6 +23,7 @@ use crate::{
         error::MediaError,
         index::{AudioConfig, Index, Layer},
         packet::{Packet, Sample, Track},
+        part::Part,
         program::{News, Program},
         read::ReadAt,
         timeline::{Corrections, Silence, Timeline},
@@ -85,6 +86,8 @@ struct Laps {
     /// `None` is for ever.
     left: Option<u32>,
     done: u64,
+    /// When the current one began, in milliseconds on the stream's clock.
+    began_ms: u64,
 }
 
 /// A remembered place. Small; it shares what is on the heap.
@@ -116,6 +119,11 @@ impl FeedMark {
         self.dts
     }
 
+    /// How many laps were over there, and how far into the next one it is, in milliseconds.
+    pub(crate) fn lap(&self) -> (u64, u64) {
+        (self.laps.done, self.dts.saturating_sub(self.laps.began_ms))
+    }
+
     /// Whether it is where an item, or a lap, begins.
     pub(crate) fn begins_item(&self) -> bool {
         self.begins
@@ -125,12 +133,17 @@ impl FeedMark {
 impl Feed {
     /// Begins at the beginning.
     pub(crate) fn new(reel: &Reel, repeat: Repeat) -> Self {
-        let laps = Laps { left: repeat.laps(), done: 0 };
+        Self::starting(reel, repeat, None)
+    }
+
+    /// Begins with a part of a film, if that is what plays; the next lap is all of it.
+    pub(crate) fn starting(reel: &Reel, repeat: Repeat, part: Option<&Part>) -> Self {
+        let laps = Laps { left: repeat.laps(), done: 0, began_ms: 0 };
         let (item, timeline) = match reel {
             Reel::Film(film) => {
                 let mut timeline = Timeline::new(silence_of(&film.opened.index.audio_config()));
-                begin(&mut timeline, &film.opened.index, laps);
-                (Item::film(film.clone()), timeline)
+                begin(&mut timeline, part.map_or(&film.opened.index, |part| &part.index), laps);
+                (Item::film_from(film.clone(), part.and_then(|part| part.start.as_ref())), timeline)
             }
             Reel::Tape(tape) => (Item::Tape(Box::new(Live::new(tape))), Timeline::new(NO_SILENCE)),
             Reel::Rolls(rolls) => {
@@ -146,7 +159,7 @@ impl Feed {
     fn of_roll(roll: &Arc<Roll>) -> Self {
         let list = List::new(roll);
         let mut timeline = Timeline::new(roll.format().silence().map_or(NO_SILENCE, silence_of));
-        let laps = Laps { left: None, done: 0 };
+        let laps = Laps { left: None, done: 0, began_ms: 0 };
         if let Some(index) = list.index() {
             begin(&mut timeline, index, laps);
         }
@@ -364,6 +377,7 @@ impl Feed {
         // Where nothing follows, until the last picture has gone; else until the first of the next lap.
         let end = if self.laps.left == Some(1) { u64::MAX } else { self.timeline.item_end_ms() };
         self.timeline.fill(end, out);
+        self.laps.began_ms = self.timeline.item_end_ms();
         self.timeline.end();
         if let Some(list) = &mut self.list {
             list.end();
@@ -385,7 +399,14 @@ impl Feed {
 
 impl Item {
     fn film(film: Film) -> Self {
-        let cursor = Cursor::new(Arc::clone(&film.opened.index));
+        Self::film_from(film, None)
+    }
+
+    fn film_from(film: Film, start: Option<&cursor::Mark>) -> Self {
+        let mut cursor = Cursor::new(Arc::clone(&film.opened.index));
+        if let Some(start) = start {
+            cursor.rewind(start);
+        }
         Self::Film(film, cursor)
     }
 

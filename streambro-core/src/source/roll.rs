@@ -13,12 +13,14 @@ use std::{
     time::Duration,
 };
 
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 pub(super) use self::played::Played;
 use self::record::Records;
 use super::{
     film::{Clip, Film, Show},
+    place::ListPlace,
     rundown::{Rundown, Slot},
 };
 use crate::{
@@ -92,7 +94,7 @@ struct Ready {
 }
 
 /// What should play next.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Wanted {
     pub(crate) slot: Slot,
     /// How far into the item it begins, in milliseconds: 0 unless it has failed there.
@@ -139,6 +141,22 @@ impl Roll {
             hurries: Notify::new(),
             tells: Notify::new(),
         }
+    }
+
+    /// The same when this plays first, from somewhere in it on: what comes next is what followed it.
+    pub(crate) fn resuming(self, again: Option<Wanted>) -> Self {
+        self.state().again = again;
+        self
+    }
+
+    /// Where it is when the stream's clock is at `media_ms`, and what it has become.
+    pub(crate) fn place(&self, media_ms: u64) -> ListPlace {
+        let state = self.state();
+        let playing = state.records.playing().map(|(slot, began_ms)| Wanted {
+            slot: slot.clone(),
+            skip_ms: state.head.show.skip_ms() + media_ms.saturating_sub(began_ms),
+        });
+        ListPlace { rundown: state.rundown.clone(), playing: state.again.clone().or(playing) }
     }
 
     /// What becomes of items that cannot be played.

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     dice::Dice,
     error::{Error, ErrorKind, Result},
@@ -9,7 +11,7 @@ use crate::{
 };
 
 /// A playlist while it plays.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Rundown {
     /// In the order in which they were written.
     slots: Vec<Slot>,
@@ -29,14 +31,15 @@ pub(crate) struct Rundown {
 }
 
 /// An item and its number.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Slot {
     pub(crate) id: ItemId,
     pub(crate) item: Arc<Item>,
 }
 
 /// What is left of a lap.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 enum Queue {
     /// Everything from this place of the list on.
     Sequential(usize),

@@ -35,8 +35,8 @@ use crate::{
     monitor::Gauge,
     publish::{Dialer, Gate},
     session::Playhead,
-    source::{Child, Disks, Opener, Rolls},
-    spec::{StreamId, StreamSpec, Times},
+    source::{Child, Disks, ListPlace, Opener, Place, Roll, Rolls, Start, Wanted},
+    spec::{Resume, StreamId, StreamSpec, Times},
     status::{LegPhase, LegStatus, Phase, Reason, StreamStatus},
 };
 
@@ -92,6 +92,8 @@ pub(crate) struct Run {
     span: Span,
     /// What makes what it plays, where ffmpeg is needed.
     making: Mutex<Option<Making>>,
+    /// Where in its file it begins.
+    start: OnceLock<Start>,
     /// What it plays one after the other, and what is heard instead of that.
     rolls: OnceLock<Rolls>,
 }
@@ -145,6 +147,7 @@ impl Run {
             started_unix_ms: clock::unix_ms(),
             permit: Mutex::default(),
             making: Mutex::default(),
+            start: OnceLock::new(),
             rolls: OnceLock::new(),
         })
     }
@@ -166,6 +169,33 @@ impl Run {
     /// Its ffmpeg, while one runs.
     pub(crate) fn child(&self) -> Option<Child> {
         self.making().as_ref().and_then(Making::child)
+    }
+
+    /// Begins somewhere in its file; before its task does.
+    pub(crate) fn begin_at(&self, start: Start) {
+        self.playhead.begin_at(start.place);
+        // Nobody else sets it.
+        let _ = self.start.set(start);
+    }
+
+    fn start(&self) -> Start {
+        self.start.get().cloned().unwrap_or_default()
+    }
+
+    /// Where it is in what it plays.
+    pub(crate) fn place(&self) -> Place {
+        let now = Instant::now();
+        let Some(rolls) = self.rolls() else { return Place::File(self.playhead.file_place(now)) };
+        let media_ms = self.playhead.media_ms(now);
+        let of = |roll: &Arc<Roll>| {
+            let place = roll.place(media_ms);
+            let at_its_begin = |playing: Wanted| Wanted { skip_ms: 0, ..playing };
+            match self.spec.resume {
+                Resume::Item => ListPlace { playing: place.playing.map(at_its_begin), ..place },
+                _ => place,
+            }
+        };
+        Place::Lists { picture: of(&rolls.picture), sound: rolls.sound.as_ref().map(of) }
     }
 
     /// Its playlists, once they are open; `None` for a stream of one file.

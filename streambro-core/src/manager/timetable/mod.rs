@@ -181,7 +181,7 @@ impl StreamManager {
     fn begin(&self, id: StreamId, spec: Arc<StreamSpec>) {
         let manager = self.clone();
         let work = async move {
-            match manager.bring(Caller::Host, &id, &spec).await {
+            match manager.bring(Caller::Host, &id, &spec, None).await {
                 Ok(run) => manager.begun(&run),
                 Err(error) if error.kind == ErrorKind::Closed => {}
                 Err(error) => manager.failed(&id, &spec, error),

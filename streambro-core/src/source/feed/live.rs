@@ -357,6 +357,7 @@ impl Feed {
         if let Some(list) = &mut self.list {
             return list.end();
         }
+        self.laps.began_ms = self.timeline.item_end_ms();
         self.laps.left = self.laps.left.map(|left| left.saturating_sub(1));
         self.ended = self.laps.left == Some(0);
         self.laps.done += u64::from(!self.ended);

@@ -22,7 +22,7 @@ use crate::{
     media::index::AudioConfig,
     plan::{self, Cost, Work},
     source::{Child, Film, Keeper, Kept, PassEnd, PassFigures, PassNews, Production, Tape},
-    spec::{StreamSpec, Times},
+    spec::{Repeat, StreamSpec, Times},
     status::{Encoding, EncodingState},
     supervisor::passes::{PassPlan, Passes},
 };
@@ -92,8 +92,8 @@ impl Studio {
     }
 
     /// What decides about its runs.
-    pub(super) fn passes(&self, spec: &StreamSpec, seed: u64) -> Passes {
-        Passes::new(spec.source.repeat.laps(), self.production.ways.len(), seed, spec.retry)
+    pub(super) fn passes(&self, spec: &StreamSpec, repeat: Repeat, seed: u64) -> Passes {
+        Passes::new(repeat.laps(), self.production.ways.len(), seed, spec.retry)
     }
 
     /// Waits until a run has brought something that a receiver can begin with. For one reader. Cancel safe.

@@ -16,7 +16,7 @@ use super::{Run, Services, outlets::Outlet, programme::Programme, studio::Studio
 use crate::{
     event::{Bus, EventKind},
     session::{Leg, LegEnd, Manner, Road, SignalKind, Signals},
-    source::{Film, PassEnd, Prepared, Reel, Rolls},
+    source::{Film, PassEnd, Prepared, Reel, Rolls, Start},
     spec::Repeat,
     status::{LegPhase, Phase, Reason},
     supervisor::fsm::{Effect, Fsm, Input},
@@ -115,10 +115,13 @@ impl Supervisor {
             Prepared::Lists(rolls) => (Reel::Rolls(rolls), None),
         };
         let programme = run.rolls().map(|rolls| Programme::new(rolls, &run, &services));
-        let forever = run.spec.source.repeat == Repeat::Forever;
+        let Start { place, part } = run.start();
+        let repeat = place.rest(run.spec.source.repeat);
+        let forever = repeat == Repeat::Forever;
         let road = Road {
             id: run.id.clone(),
-            repeat: run.spec.source.repeat,
+            repeat,
+            part,
             playhead: Arc::clone(&run.playhead),
             dialer: Arc::clone(&services.dialer),
             times: Arc::clone(&services.times),
@@ -139,7 +142,7 @@ impl Supervisor {
         let fsm = if waits { fsm.waiting() } else { fsm };
         let fsm = fsm.with_outlooks(&run.orders().outlooks());
         let fsm = match &studio {
-            Some(studio) => fsm.with_passes(studio.passes(&run.spec, seed)),
+            Some(studio) => fsm.with_passes(studio.passes(&run.spec, repeat, seed).beginning_at(place.ms)),
             None => fsm,
         };
         Self {
