@@ -93,6 +93,10 @@ kinds! {
     EncoderUnavailable = 113, "encoder_unavailable";
     /// What ffmpeg was asked for it could not make.
     EncoderFailed = 114, "encoder_failed";
+    /// What is kept in the state directory is damaged, of another program or of a newer streambro. It was left as it is.
+    StateInvalid = 120, "state_invalid";
+    /// Another manager, of this process or another, uses the state directory.
+    StateInUse = 121, "state_in_use";
     /// A limit of the manager is reached.
     LimitReached = 200, "limit_reached";
     /// The manager is shutting down or gone.
@@ -126,6 +130,8 @@ mod tests {
                 (112, "source_unsupported"),
                 (113, "encoder_unavailable"),
                 (114, "encoder_failed"),
+                (120, "state_invalid"),
+                (121, "state_in_use"),
                 (200, "limit_reached"),
                 (300, "closed"),
                 (301, "ended"),

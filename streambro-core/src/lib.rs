@@ -71,6 +71,7 @@ mod secret;
 mod session;
 mod source;
 mod spec;
+mod state;
 mod status;
 mod supervisor;
 mod survey;
@@ -118,6 +119,7 @@ pub use spec::{
 };
 #[doc(hidden)]
 pub use spec::{IngestUrl, Times, UrlError};
+pub use state::{Change, KeyProvider, Store};
 pub use status::{
     AsRun, Encoding, EncodingState, ItemEnd, Lateness, LegPhase, LegStatus, Phase, PlaylistItem,
     PlaylistStatus, Reason, Resource, SandboxLevel, ScheduleStatus, Severity, StreamStatus, Usage,

@@ -1,6 +1,7 @@
 //! What only the operating system can say. The only place of the library with `unsafe`.
 
 pub(crate) mod child;
+pub(crate) mod dir;
 
 use std::{fs::File, io, os::fd::AsRawFd};
 

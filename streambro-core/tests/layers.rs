@@ -12,7 +12,7 @@ use std::{
 const LAYERS: &[&[&str]] = &[
     &["error", "secret", "clock", "dice", "sys"],
     &["media", "spec", "status"],
-    &["ffmpeg", "rtmp", "event", "journal", "limits", "monitor"],
+    &["ffmpeg", "rtmp", "event", "journal", "limits", "monitor", "state"],
     &["survey"],
     &["plan"],
     &["source", "publish", "rendition"],

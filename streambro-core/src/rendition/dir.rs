@@ -3,9 +3,8 @@
 //! Names are of digits; files are opened beneath the open directory, never through a link.
 
 use std::{
-    fs::{DirBuilder, File, TryLockError},
+    fs::{File, TryLockError},
     io,
-    os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
     sync::{
         Mutex, MutexGuard, PoisonError,
@@ -15,7 +14,7 @@ use std::{
 };
 
 use rustix::{
-    fs::{AtFlags, CWD, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT},
+    fs::{AtFlags, FileType, OFlags, Timespec, Timestamps, UTIME_OMIT},
     io::Errno,
 };
 
@@ -23,12 +22,13 @@ use super::{
     failure::{Failure, FailureKind},
     fault,
 };
-use crate::error::{Error, ErrorKind};
+use crate::{
+    error::Error,
+    sys::dir::{self, FLAGS, Found, MODE, Purpose},
+};
 
-/// Never through a link, never waiting for a FIFO, never into a child.
-const FLAGS: OFlags = OFlags::CLOEXEC.union(OFlags::NOFOLLOW).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
-/// Files are for their owner alone (reliability S17).
-const MODE: Mode = Mode::RUSR.union(Mode::WUSR);
+const PURPOSE: Purpose =
+    Purpose { what: "the directory for renditions", harm: "put pictures on your channels" };
 /// How long to wait for the lock on the directory. It is held for a few system calls, unless its holder was stopped.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Between two tries to get it.
@@ -87,33 +87,8 @@ impl Dir {
     /// # Errors
     /// `NotAllowed` when it belongs to someone else or others may write to it, `Host` when the system says no.
     pub(super) fn open(path: &Path) -> Result<Self, Error> {
-        let name = path.display().to_string();
-        let host = |error: io::Error| {
-            Error::new(
-                ErrorKind::Host,
-                &name,
-                format!(
-                    "the directory for renditions cannot be used: {error}; name one that you may write to, or let it be made"
-                ),
-            )
-        };
-        let path = std::path::absolute(path).map_err(host)?;
-        DirBuilder::new().recursive(true).mode(0o700).create(&path).map_err(host)?;
-        let flags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
-        let opened = rustix::fs::openat(CWD, &path, flags, Mode::empty());
-        let handle = File::from(opened.map_err(|error| host(error.into()))?);
-        let meta = handle.metadata().map_err(host)?;
-        let refusal = if meta.uid() != rustix::process::geteuid().as_raw() {
-            Some("it belongs to another user: whoever owns it could put pictures on your channels")
-        } else if meta.mode() & 0o022 != 0 {
-            Some("others may write to it and could put pictures on your channels; `chmod go-w` it")
-        } else {
-            None
-        };
-        match refusal {
-            Some(detail) => Err(Error::new(ErrorKind::NotAllowed, name, detail)),
-            None => Ok(Self { handle, path, gate: Mutex::default(), newest: AtomicI64::new(0) }),
-        }
+        let (handle, path) = dir::open(path, PURPOSE)?;
+        Ok(Self { handle, path, gate: Mutex::default(), newest: AtomicI64::new(0) })
     }
 
     /// Where it is.
@@ -183,18 +158,10 @@ impl Dir {
     }
 
     fn open_file(&self, name: &str, access: OFlags) -> io::Result<Option<File>> {
-        // A look before: to open a device may do something.
-        match rustix::fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {}
-            Ok(_) | Err(Errno::NOENT) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        }
-        let file = match rustix::fs::openat(&self.handle, name, FLAGS.union(access), Mode::empty()) {
-            Ok(file) => File::from(file),
-            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
-            Err(error) => return Err(error.into()),
-        };
-        Ok(file.metadata()?.is_file().then_some(file))
+        Ok(match dir::file(&self.handle, name, access)? {
+            Found::File(file) => Some(file),
+            Found::Nothing | Found::Other => None,
+        })
     }
 
     /// Makes an empty file for a draft and locks it. Nobody sweeps it meanwhile: that takes the directory's lock.

@@ -1,0 +1,18 @@
+//! What outlives a manager: records by name, in a directory or wherever the host wants them. What they mean is the
+//! manager's business.
+
+mod keys;
+mod store;
+
+#[cfg(feature = "state")]
+mod directory;
+#[cfg(feature = "state")]
+mod file;
+
+#[cfg(feature = "state")]
+pub(crate) use directory::{Opened, RedbStore};
+pub use keys::KeyProvider;
+pub use store::{Change, Store};
+
+#[cfg(all(test, feature = "state"))]
+mod tests;
