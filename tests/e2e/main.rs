@@ -16,3 +16,5 @@ mod playlist;
 mod publish;
 #[cfg(test)]
 mod schedule;
+#[cfg(test)]
+mod state;

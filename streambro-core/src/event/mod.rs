@@ -140,6 +140,15 @@ pub enum EventKind {
         /// When that is tried again, in milliseconds from now; `None` when its time is over.
         retry_in_ms: Option<u64>,
     },
+    /// What the manager should remember cannot be kept, or can be again. Streams go on meanwhile, and what they are is tried
+    /// again every other second. One event at the begin and one at the end; with a stream's name it is about its key alone.
+    #[non_exhaustive]
+    State {
+        /// Whether everything is kept.
+        saved: bool,
+        /// Why not, in words. Never a key.
+        detail: String,
+    },
     /// Something uses too much, or no longer does. One event at the begin and one at the end; the end of a stream ends
     /// its alerts without another word.
     #[non_exhaustive]

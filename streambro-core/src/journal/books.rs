@@ -33,11 +33,19 @@ impl Default for Keep {
 pub(crate) struct Books {
     /// How much is kept.
     pub keep: Keep,
-    history: Mutex<VecDeque<RunRecord>>,
+    history: Mutex<History>,
     ended: Notify,
     /// Runs that have ended, for who keeps the agenda; `None` while nobody does.
     ends: Mutex<Option<Vec<RunEnd>>>,
     ends_told: Notify,
+}
+
+/// The latest runs that have ended, oldest first.
+#[derive(Debug, Default)]
+struct History {
+    runs: VecDeque<RunRecord>,
+    /// So many there were.
+    count: u64,
 }
 
 /// A run has ended.
@@ -68,15 +76,31 @@ impl Books {
         }
         record.detail = clean(&record.detail).into();
         let mut history = self.records();
-        while history.len() >= self.keep.runs {
-            history.pop_front();
+        while history.runs.len() >= self.keep.runs {
+            history.runs.pop_front();
         }
-        history.push_back(record);
+        history.runs.push_back(record);
+        history.count += 1;
+    }
+
+    /// Takes over what another process has kept, oldest first; before anything is entered.
+    pub(crate) fn restore(&self, records: Vec<RunRecord>) {
+        let surplus = records.len().saturating_sub(self.keep.runs);
+        let mut history = self.records();
+        history.runs = records.into_iter().skip(surplus).collect();
+    }
+
+    /// How many runs were entered, and those of them that were not among the first `seen`, as far as they are still there.
+    pub(crate) fn since(&self, seen: u64) -> (u64, Vec<RunRecord>) {
+        let history = self.records();
+        let new = usize::try_from(history.count.saturating_sub(seen)).unwrap_or(usize::MAX);
+        let known = history.runs.len().saturating_sub(new);
+        (history.count, history.runs.iter().skip(known).cloned().collect())
     }
 
     /// The runs that have ended, oldest first.
     pub(crate) fn history(&self) -> Vec<RunRecord> {
-        self.records().iter().cloned().collect()
+        self.records().runs.iter().cloned().collect()
     }
 
     /// Tells that something has ended, which is to be forgotten some day.
@@ -117,7 +141,7 @@ impl Books {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn records(&self) -> MutexGuard<'_, VecDeque<RunRecord>> {
+    fn records(&self) -> MutexGuard<'_, History> {
         // Whole at every instant, whatever panicked.
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,11 +1,11 @@
 //! What remains of a run.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{spec::StreamId, status::Reason};
 
 /// What one run of a stream was, from its start to its end.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct RunRecord {
     /// The stream's name.

@@ -7,6 +7,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{
     doctor::Wanted,
+    memory::{self, Recollection},
     monitor,
     open::Sources,
     timetable::Timetable,
@@ -24,6 +25,7 @@ use crate::{
     publish::{Dialer, Gate, Resolver, SystemResolver},
     source::Disks,
     spec::{DestinationPolicy, Encoder, Times},
+    state::{KeyProvider, Store},
     supervisor::Services,
     survey::{Root, Shelf},
 };
@@ -49,6 +51,7 @@ pub struct Builder {
     keep: Keep,
     workshop: workshop::Settings,
     clock: Arc<dyn Clock>,
+    memory: memory::Settings,
 }
 
 impl Default for Builder {
@@ -65,6 +68,7 @@ impl Default for Builder {
             keep: Keep::default(),
             workshop: workshop::Settings::default(),
             clock: Arc::new(SystemClock),
+            memory: memory::Settings::default(),
         }
     }
 }
@@ -253,6 +257,46 @@ impl Builder {
         self
     }
 
+    /// Keeps what is wanted, where streams are and what became of them in this directory, and goes on from there: streams that
+    /// ran when the process died run again, each where it was or, with [`Resume::WallClock`](crate::Resume::WallClock), where
+    /// it would be. Default: nothing is kept.
+    ///
+    /// The directory is made if it is not there, for its owner alone; one manager at a time uses it. Where streams are is kept
+    /// every 2 s. Keys are not, unless [`keys`](Self::keys) or [`keep_keys_in_clear`](Self::keep_keys_in_clear) says so: a
+    /// stream without its key waits until it is started, or scheduled, with the same spec once more. When nothing can be
+    /// written streams go on, and [`State`](crate::EventKind::State) says so.
+    #[cfg(feature = "state")]
+    pub fn state_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.memory.place = memory::StorePlace::Dir(dir.into());
+        self
+    }
+
+    /// Keeps the same in a store of your own, which no other manager uses meanwhile.
+    pub fn store(mut self, store: impl Store) -> Self {
+        self.memory.place = memory::StorePlace::Host(Arc::new(store));
+        self
+    }
+
+    /// Keeps stream keys as the host seals them.
+    pub fn keys(mut self, provider: impl KeyProvider) -> Self {
+        self.memory.keys = memory::Keys::Sealed(Arc::new(provider));
+        self
+    }
+
+    /// Keeps stream keys as they are: whoever can read the store can send to your channels.
+    pub fn keep_keys_in_clear(mut self) -> Self {
+        self.memory.keys = memory::Keys::Clear;
+        self
+    }
+
+    /// Begins anew when the state directory holds what cannot be used: damaged, or of a newer streambro. It is renamed, and
+    /// an event says where to. Default: [`build`](Self::build) refuses, and nothing is touched.
+    #[cfg(feature = "state")]
+    pub fn set_invalid_state_aside(mut self) -> Self {
+        self.memory.set_aside = true;
+        self
+    }
+
     /// Changes the time table, to make tests short.
     #[cfg(feature = "test-hooks")]
     pub fn times(mut self, times: Times) -> Self {
@@ -302,6 +346,8 @@ impl Builder {
             );
             return Err(Error::new(ErrorKind::InvalidSpec, "max_encoder_sessions", detail));
         }
+        // Before anything is started: children of a manager that is no more are ended here.
+        let recollection = self.memory.open().await?;
         let workshop = self.workshop;
         if workshop.renditions.as_ref().is_some_and(|(_, quota)| *quota == 0) {
             let detail = "a quota of 0 bytes keeps nothing: leave `renditions` out, or allow some";
@@ -330,7 +376,8 @@ impl Builder {
             epoch: Instant::now(),
         };
         let timetable = Arc::new(Timetable::new(self.clock));
-        Ok(StreamManager::new(
+        let memory = recollection.as_ref().map(|recollection| Arc::clone(&recollection.memory));
+        let manager = StreamManager::new(
             sources,
             ledger,
             self.reserve,
@@ -339,6 +386,12 @@ impl Builder {
             monitor,
             wanted,
             timetable,
-        ))
+            memory,
+        );
+        if let Some(Recollection { streams, history, set_aside, .. }) = recollection {
+            manager.0.services.books.restore(history);
+            manager.recall(streams, set_aside);
+        }
+        Ok(manager)
     }
 }

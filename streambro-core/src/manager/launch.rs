@@ -41,9 +41,10 @@ impl StreamManager {
         let prepared = tokio::select! {
             biased;
             _ = run.stop_wanted() => None,
-            opened = self.0.sources.open(spec, comeback) => {
+            opened = self.0.sources.open(spec, comeback, self.0.timetable.unix_ms()) => {
                 let (prepared, start) = opened?;
                 run.begin_at(start);
+                run.rest(comeback.map(|comeback| &*comeback.resting).unwrap_or_default());
                 Some(prepared)
             }
         };

@@ -32,6 +32,7 @@ impl StreamManager {
         let run = self.going(caller, id)?;
         destination.check()?;
         self.check_destination(&destination)?;
+        self.check_new_destination(caller, &run, &destination)?;
         self.weigh();
         let destination = Arc::new(destination);
         let permit = run.permit();
@@ -47,13 +48,15 @@ impl StreamManager {
                 Error::new(ErrorKind::LimitReached, destination.label(), refusal.to_string())
             })?;
         }
-        run.add_outlet(&destination).map_err(|refusal| {
+        let leg = run.add_outlet(&destination).map_err(|refusal| {
             if let Some((permit, demand)) = &held {
                 // As it was: that is never refused.
                 let _ = permit.change(demand, run.spec.priority);
             }
             refused(refusal, &destination.label())
-        })
+        })?;
+        self.0.timetable.follow(&run);
+        Ok(leg)
     }
 
     /// Takes a destination away from a stream that runs: it says goodbye, and the others do not notice. Its number may be
@@ -78,6 +81,7 @@ impl StreamManager {
             // Less is never refused.
             let _ = permit.change(&demand.without(&share), run.spec.priority);
         }
+        self.0.timetable.follow(&run);
         Ok(())
     }
 

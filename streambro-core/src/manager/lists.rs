@@ -348,7 +348,9 @@ impl StreamManager {
         if run.ended_at().is_some() {
             return Err(Error::new(ErrorKind::Ended, id, "the stream is over; start it again"));
         }
-        roll.edit(version, &edits)
+        let version = roll.edit(version, &edits)?;
+        self.remembered_lists().await;
+        Ok(version)
     }
 }
 

@@ -8,6 +8,7 @@ mod ffmpeg;
 mod launch;
 mod legs;
 mod lists;
+mod memory;
 mod metrics;
 mod monitor;
 mod open;

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use jiff::Timestamp;
 use tokio::time::timeout;
 
 use super::workshop::{Workshop, aside};
@@ -38,11 +39,16 @@ impl Learnt {
     }
 }
 
-/// What a run goes on from: where another one was, and how long ago that is.
+/// What a run goes on from: where another one was.
 #[derive(Clone, Debug)]
 pub(super) struct Comeback {
     pub(super) place: Place,
-    pub(super) away_ms: u64,
+    /// When it was there.
+    pub(super) unix_ms: u64,
+    /// Destinations of the spec that it did not have on the air.
+    pub(super) resting: Vec<usize>,
+    /// When the airing began that it belongs to.
+    pub(super) since: Timestamp,
 }
 
 /// Where what plays comes from.
@@ -60,6 +66,7 @@ impl Sources {
         &self,
         spec: &StreamSpec,
         comeback: Option<&Comeback>,
+        unix_ms: u64,
     ) -> Result<(Prepared, Start)> {
         let place = comeback.map(|comeback| &comeback.place);
         if let Some(list) = spec.source.list() {
@@ -73,7 +80,8 @@ impl Sources {
         let prepared = self.open_file(spec).await?;
         let start = match (place, comeback) {
             (Some(Place::File(place)), Some(comeback)) => {
-                Box::pin(self.find_start(&prepared, *place, comeback, spec)).await
+                let away_ms = unix_ms.saturating_sub(comeback.unix_ms);
+                Box::pin(self.find_start(&prepared, *place, away_ms, spec)).await
             }
             _ => Start::default(),
         };
@@ -97,7 +105,7 @@ impl Sources {
         &self,
         prepared: &Prepared,
         place: FilePlace,
-        comeback: &Comeback,
+        away_ms: u64,
         spec: &StreamSpec,
     ) -> Start {
         let length_ms = match prepared {
@@ -105,7 +113,7 @@ impl Sources {
             Prepared::Production(made) => made.source.length_ms.unwrap_or(0),
             Prepared::Lists(_) => 0,
         };
-        let away_ms = if spec.resume == Resume::WallClock { comeback.away_ms } else { 0 };
+        let away_ms = if spec.resume == Resume::WallClock { away_ms } else { 0 };
         let place = place.later(away_ms, length_ms, spec.source.repeat);
         match prepared {
             _ if place.ms == 0 => Start { place, part: None },

@@ -18,6 +18,7 @@ use super::{
     builder::{Builder, YEAR},
     doctor::Wanted,
     launch::{Leaving, Unfinished},
+    memory::Memory,
     monitor::{Monitor, Settings},
     open::Sources,
     registry::{Entry, Registry, forget_ended},
@@ -54,6 +55,8 @@ pub(super) struct Inner {
     /// What makes renditions ahead of time, and starts what is planned.
     pub(super) errands: TaskTracker,
     pub(super) timetable: Arc<Timetable>,
+    /// What is kept beyond its end.
+    pub(super) memory: Option<Arc<Memory>>,
     registry: Arc<Mutex<Registry>>,
     runtime: Handle,
     /// What forgets streams that have ended.
@@ -75,6 +78,7 @@ impl StreamManager {
         monitor: Settings,
         wanted: Wanted,
         timetable: Arc<Timetable>,
+        memory: Option<Arc<Memory>>,
     ) -> Self {
         let registry = Arc::new(Mutex::new(Registry::new(services.books.keep.ended)));
         let runtime = Handle::current();
@@ -90,6 +94,7 @@ impl StreamManager {
             closing: CancellationToken::new(),
             errands: TaskTracker::new(),
             timetable,
+            memory,
             registry,
             forgetting: Mutex::new(Some(runtime.spawn(forgetting))),
             runtime,
@@ -123,8 +128,10 @@ impl StreamManager {
     pub(super) async fn start_for(&self, caller: Caller<'_>, spec: StreamSpec) -> Result<Stream> {
         let id = self.check(&spec)?;
         self.check_time(caller, &id, &spec)?;
-        let run = self.bring(caller, &id, &spec, None).await?;
+        let comeback = self.0.timetable.comeback(&id);
+        let run = self.bring(caller, &id, &spec, comeback.as_ref()).await?;
         self.enroll(caller, &run)?;
+        self.remembered().await;
         Ok(Stream(run))
     }
 
@@ -150,7 +157,7 @@ impl StreamManager {
             self.take_over(&known)?;
             return Ok(Stream(known));
         }
-        let (mut prepared, _) = self.0.sources.open(&spec, None).await?;
+        let (mut prepared, _) = self.0.sources.open(&spec, None, 0).await?;
         self.weigh();
         let (old, run) = {
             let mut registry = self.registry();
@@ -185,6 +192,7 @@ impl StreamManager {
         run.inherit(&old);
         self.launch(&run, Some(prepared))?;
         unfinished.finish();
+        self.remembered().await;
         Ok(Stream(run))
     }
 
@@ -242,6 +250,10 @@ impl StreamManager {
         for tasks in [&self.0.services.tasks, &self.0.errands] {
             tasks.close();
             let _ = timeout_at(deadline + LAST_BREATH, tasks.wait()).await;
+        }
+        if let Some(memory) = &self.0.memory {
+            // Where they were at the very end.
+            self.save(memory).await;
         }
         let monitor = self.registry().monitor.take();
         let forgetting = self.0.forgetting.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -41,8 +41,8 @@ impl StreamManager {
         let known = StreamId::parse(id).ok();
         let planned = known.and_then(|id| self.0.timetable.planned(caller, &id));
         match (run, planned) {
-            (Ok(run), planned) if run.ended_at().is_none() => {
-                let schedule = planned.map(|planned| planned.schedule);
+            (Ok(run), planned) if planned.as_ref().is_none_or(|planned| planned.shows(&run)) => {
+                let schedule = planned.and_then(|planned| planned.schedule);
                 Ok(StreamStatus { schedule, ..run.status() })
             }
             (_, Some(planned)) => Ok(planned.waiting()),
@@ -69,13 +69,13 @@ impl StreamManager {
             .collect();
         let mut all = vec![];
         for run in runs {
-            match (planned.remove(&run.id), run.ended_at()) {
-                (Some(planned), None) => {
-                    all.push(StreamStatus { schedule: Some(planned.schedule), ..run.status() });
+            all.push(match planned.remove(&run.id) {
+                Some(planned) if planned.shows(&run) => {
+                    StreamStatus { schedule: planned.schedule, ..run.status() }
                 }
-                (Some(waiting), Some(_)) => all.push(waiting.waiting()),
-                (None, _) => all.push(run.status()),
-            }
+                Some(waiting) => waiting.waiting(),
+                None => run.status(),
+            });
         }
         all.extend(planned.into_values().map(Planned::waiting));
         all.sort_by(|a, b| a.id.cmp(&b.id));

@@ -32,6 +32,8 @@ pub(crate) struct Entry {
     /// What ends by then is done with.
     settled: Timestamp,
     state: State,
+    /// It cannot begin before somebody brings the keys of its destinations.
+    keyless: bool,
 }
 
 /// An airing that is on.
@@ -91,6 +93,7 @@ impl Entry {
             changed: None,
             settled: Timestamp::MIN,
             state: State::Off,
+            keyless: false,
         };
         entry.next = entry.first(now.wall, |_| true);
         entry
@@ -107,6 +110,30 @@ impl Entry {
             changed: stored.changed.map(airing),
             settled: stored.settled,
             state: State::Off,
+            keyless: false,
+        }
+    }
+
+    /// The same whose keys are not known: it waits for them.
+    pub(crate) fn without_keys(self) -> Self {
+        Self { keyless: true, ..self }
+    }
+
+    /// The same with a spec that has them.
+    pub(crate) fn with_keys(self, spec: Arc<StreamSpec>) -> Self {
+        Self { spec, keyless: false, ..self }
+    }
+
+    /// Whether somebody must bring its keys before it can begin.
+    pub(crate) fn waits_for_keys(&self) -> bool {
+        self.keyless
+    }
+
+    /// The number of its run, while it has one.
+    pub(crate) fn run(&self) -> Option<u64> {
+        match self.state {
+            State::Running(run) => Some(run),
+            _ => None,
         }
     }
 
@@ -196,6 +223,7 @@ impl Entry {
         }
         self.find_next(now);
         match (self.on.is_some(), self.state) {
+            (true, State::Off) if self.keyless => None,
             (true, State::Off) => {
                 self.state = State::Starting;
                 Some(Step::Begin)

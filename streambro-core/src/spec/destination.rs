@@ -126,6 +126,12 @@ impl Destination {
         self.rotation.map_or(Duration::ZERO, Rotation::pause_for)
     }
 
+    /// The same with another key.
+    pub(crate) fn with_key(&self, key: &Secret) -> Self {
+        let backup = self.backup.as_ref().map(|backup| Arc::new(backup.with_key(key)));
+        Self { key: key.clone(), backup, ..self.clone() }
+    }
+
     /// # Errors
     /// `InvalidSpec`.
     pub(crate) fn check(&self) -> Result<()> {

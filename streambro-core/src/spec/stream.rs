@@ -152,6 +152,16 @@ impl StreamSpec {
         Self { destinations, ..self.clone() }
     }
 
+    /// The same with the keys of another one, destination by destination.
+    pub(crate) fn with_keys_of(&self, other: &Self) -> Self {
+        let mut keys = other.destinations.iter().map(|theirs| &theirs.key);
+        let with = |own: &Arc<Destination>| match keys.next() {
+            Some(key) => Arc::new(own.with_key(key)),
+            None => Arc::clone(own),
+        };
+        self.going_to(self.destinations.iter().map(with).collect())
+    }
+
     /// The first field in which two specs differ, whenever they are on the air.
     pub(crate) fn difference(&self, other: &Self) -> Option<&'static str> {
         let fields = [
@@ -196,6 +206,12 @@ impl StreamId {
     /// Returns the name.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for StreamId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
     }
 }
 

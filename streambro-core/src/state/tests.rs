@@ -47,7 +47,10 @@ async fn keeps_its_promises(store: &dyn Store) {
     let big = vec![7; 100_000];
     let every: Vec<u8> = (0..=255).collect();
     store.commit(vec![put("stream/a", &big), put("stream/b", &every), put("c", "")]).await.unwrap();
-    store.commit(vec![put("stream/a", "1"), remove("c"), put("d", "x"), remove("d"), remove("never")]).await.unwrap();
+    store
+        .commit(vec![put("stream/a", "1"), remove("c"), put("d", "x"), remove("d"), remove("never")])
+        .await
+        .unwrap();
     store.commit(vec![]).await.unwrap();
     let wanted = [("stream/a".to_owned(), b"1".to_vec()), ("stream/b".to_owned(), every)];
     assert_eq!(all(store).await, Map::from(wanted));

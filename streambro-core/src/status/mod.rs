@@ -161,10 +161,10 @@ pub struct ScheduleStatus {
 
 impl StreamStatus {
     /// A stream that waits for its time.
-    pub(crate) fn scheduled(
+    pub(crate) fn waiting(
         id: StreamId,
         spec: &StreamSpec,
-        schedule: ScheduleStatus,
+        schedule: Option<ScheduleStatus>,
         detail: String,
     ) -> Self {
         let legs = spec.destinations.iter().enumerate();
@@ -183,7 +183,7 @@ impl StreamStatus {
             started_unix_ms: 0,
             usage: None,
             encoding: None,
-            schedule: Some(schedule),
+            schedule,
             legs: legs.map(|(leg, destination)| LegStatus::waiting(leg, destination.label())).collect(),
         }
     }

@@ -2,14 +2,14 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 macro_rules! reasons {
     ($($(#[doc = $meaning:literal])+ $reason:ident = $name:literal, $remedy:literal;)*) => {
         /// Why something is as it is.
         ///
         /// Each has a [`meaning`](Self::meaning) and a [`remedy`](Self::remedy); `docs/reasons.md` has them in one table.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         #[non_exhaustive]
         pub enum Reason {
@@ -63,6 +63,10 @@ reasons! {
     /// Its time is over, as its schedule says.
     ScheduleEnded = "schedule_ended",
         "Nothing: it is back at its next window. To let it go on, `extend` it or drop its end with `clear_end`.";
+    /// Its stream key was not kept over a restart.
+    KeyMissing = "key_missing",
+        "Start it, or schedule it, once more with the same spec and its key: it goes on where it was. To have keys kept, \
+         bring a `KeyProvider` that seals them, or let them be kept in clear text.";
     /// The destination was disabled, or removed, while the stream goes on.
     Disabled = "disabled", "Nothing: it is what was asked for. To have it on the air again, enable or add it.";
     /// The host's name could not be resolved.

@@ -5,6 +5,7 @@ mod places;
 mod verbs;
 
 use std::{
+    collections::{BTreeSet, HashMap},
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
@@ -15,6 +16,7 @@ use tokio::{sync::Notify, task::JoinHandle, time::sleep};
 use self::places::Places;
 pub use self::verbs::Upcoming;
 use super::{
+    open::Comeback,
     user::Caller,
     verbs::{Inner, StreamManager},
 };
@@ -22,7 +24,7 @@ use crate::{
     clock::Clock,
     error::{Error, ErrorKind},
     event::EventKind,
-    schedule::{Agenda, Entry, Now, Order},
+    schedule::{Agenda, Entry, Now, Order, Stored},
     spec::{StreamId, StreamSpec},
     status::{Reason, ScheduleStatus, StreamStatus},
     supervisor::Run,
@@ -43,6 +45,15 @@ pub(super) struct Timetable {
 pub(super) struct Plans {
     agenda: Agenda,
     places: Places,
+    /// Where streams were before the manager was there.
+    comebacks: HashMap<StreamId, Comeback>,
+}
+
+/// What is to be kept of a stream.
+pub(super) struct Wish {
+    pub(super) spec: Arc<StreamSpec>,
+    pub(super) stored: Stored,
+    pub(super) is_on: bool,
 }
 
 impl Timetable {
@@ -60,7 +71,7 @@ impl Timetable {
         self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is planned of a stream, if it has a schedule and is the caller's.
+    /// What is planned of a stream, if it is the caller's.
     pub(super) fn planned(&self, caller: Caller<'_>, id: &StreamId) -> Option<Planned> {
         self.plans().agenda.get(id).and_then(|entry| Planned::of(caller, id, entry))
     }
@@ -99,28 +110,99 @@ impl Timetable {
         gone
     }
 
+    /// The time by the wall, in milliseconds since 1970.
+    pub(super) fn unix_ms(&self) -> u64 {
+        u64::try_from(self.clock.wall().as_millisecond()).unwrap_or(0)
+    }
+
+    /// What outlives the manager of these: the spec, what has been dealt with, and whether it is on. `None` for those of which
+    /// nothing is wanted any more.
+    pub(super) fn stored(&self, ids: &BTreeSet<StreamId>) -> Vec<(StreamId, Option<Wish>)> {
+        let plans = self.plans();
+        let now = self.now();
+        let wish = |entry: &Entry| Wish {
+            spec: Arc::clone(&entry.spec),
+            stored: entry.stored(now),
+            is_on: entry.now().is_some(),
+        };
+        ids.iter().map(|id| (id.clone(), plans.agenda.get(id).map(wish))).collect()
+    }
+
+    /// What runs as it should: its name, the number of its run, and its spec.
+    pub(super) fn running(&self) -> Vec<(StreamId, u64, Arc<StreamSpec>)> {
+        let plans = self.plans();
+        let runs = plans.agenda.entries();
+        runs.filter_map(|(id, entry)| Some((id.clone(), entry.run()?, Arc::clone(&entry.spec)))).collect()
+    }
+
+    /// Where a stream was before the manager was there, if it is to go on from there.
+    pub(super) fn comeback(&self, id: &StreamId) -> Option<Comeback> {
+        let plans = self.plans();
+        let since = plans.agenda.get(id)?.now()?.start;
+        plans.comebacks.get(id).filter(|comeback| comeback.since == since).cloned()
+    }
+
+    /// Enters what another manager has left.
+    pub(super) fn restore(&self, streams: Vec<(StreamId, Entry, Option<Comeback>)>) {
+        let mut plans = self.plans();
+        let now = self.now();
+        for (id, entry, comeback) in streams {
+            plans.comebacks.extend(comeback.map(|comeback| (id.clone(), comeback)));
+            plans.put(id, entry, now);
+        }
+    }
+
+    /// A stream without a schedule goes where its run goes by now.
+    pub(super) fn follow(&self, run: &Run) {
+        let mut plans = self.plans();
+        let entry = plans.agenda.get(&run.id).filter(|entry| entry.run() == Some(run.number));
+        let Some(entry) = entry.filter(|entry| !entry.is_scheduled()).cloned() else { return };
+        let now = self.now();
+        let entry = entry.with_keys(Arc::new(run.wanted()));
+        plans.put(run.id.clone(), entry, now);
+        self.changed.notify_one();
+    }
+
     pub(super) fn take_task(&self) -> Option<JoinHandle<()>> {
         self.task.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
 
-/// A stream with a schedule.
+/// A stream that is wanted, now or later.
 #[derive(Debug)]
 pub(super) struct Planned {
     pub(super) id: StreamId,
-    pub(super) schedule: ScheduleStatus,
+    /// `None` for one without a schedule.
+    pub(super) schedule: Option<ScheduleStatus>,
+    /// Whether it has a run; else it waits.
+    pub(super) runs: bool,
     spec: Arc<StreamSpec>,
+    reason: Option<Reason>,
 }
 
 impl Planned {
     fn of(caller: Caller<'_>, id: &StreamId, entry: &Entry) -> Option<Self> {
-        let seen = entry.is_scheduled() && caller.may_see(&entry.spec);
-        seen.then(|| Self { id: id.clone(), schedule: show(entry), spec: Arc::clone(&entry.spec) })
+        caller.may_see(&entry.spec).then(|| Self {
+            id: id.clone(),
+            schedule: entry.is_scheduled().then(|| show(entry)),
+            runs: entry.run().is_some(),
+            spec: Arc::clone(&entry.spec),
+            reason: entry.waits_for_keys().then_some(Reason::KeyMissing),
+        })
+    }
+
+    /// Whether this run is what there is to show of it.
+    pub(super) fn shows(&self, run: &Run) -> bool {
+        self.runs || run.ended_at().is_none()
     }
 
     /// What is known of it while it is not on the air.
     pub(super) fn waiting(self) -> StreamStatus {
-        StreamStatus::scheduled(self.id, &self.spec, self.schedule, String::new())
+        let detail = self.reason.map(|reason| reason.meaning().to_owned()).unwrap_or_default();
+        StreamStatus {
+            reason: self.reason,
+            ..StreamStatus::waiting(self.id, &self.spec, self.schedule, detail)
+        }
     }
 }
 
@@ -130,7 +212,7 @@ fn show(entry: &Entry) -> ScheduleStatus {
 
 impl StreamManager {
     /// Sees to it that the agenda is looked at.
-    fn attend(&self) {
+    pub(super) fn attend(&self) {
         let timetable = &self.0.timetable;
         let mut task = timetable.task.lock().unwrap_or_else(PoisonError::into_inner);
         if task.is_none() {
@@ -143,7 +225,7 @@ impl StreamManager {
     /// Settles what has ended, looks at what is due, and does something about it. Returns how long to wait.
     fn keep_up(&self) -> Option<Duration> {
         let timetable = &self.0.timetable;
-        let (orders, wait, news) = {
+        let (orders, wait) = {
             let mut plans = timetable.plans();
             let now = timetable.now();
             let agenda = &mut plans.agenda;
@@ -153,17 +235,9 @@ impl StreamManager {
                     agenda.ended(&end.id, end.run, now);
                 }
             }
-            let (orders, wait) = agenda.look(now);
-            let news: Vec<_> = agenda.take_news().into_iter().collect();
-            let known = |id: StreamId| {
-                let entry = agenda.get(&id).filter(|entry| entry.is_scheduled())?;
-                Some((id, entry.spec.user.clone(), show(entry)))
-            };
-            (orders, wait, news.into_iter().filter_map(known).collect::<Vec<_>>())
+            agenda.look(now)
         };
-        for (id, user, ScheduleStatus { now, next }) in news {
-            self.0.services.bus.emit(&id, user.as_deref(), EventKind::Schedule { now, next });
-        }
+        self.tell_news();
         for order in orders {
             match order {
                 Order::Begin(id, spec) => self.begin(id, spec),
@@ -177,11 +251,34 @@ impl StreamManager {
         wait
     }
 
+    /// Tells what has changed, and lets it be kept.
+    pub(super) fn tell_news(&self) {
+        let (ids, told) = {
+            let mut plans = self.0.timetable.plans();
+            let ids = plans.agenda.take_news();
+            let Plans { agenda, comebacks, .. } = &mut *plans;
+            comebacks.retain(|id, _| !ids.contains(id) || agenda.get(id).is_some());
+            let known = |id: &StreamId| {
+                let entry = plans.agenda.get(id).filter(|entry| entry.is_scheduled())?;
+                Some((id.clone(), entry.spec.user.clone(), show(entry)))
+            };
+            let told: Vec<_> = ids.iter().filter_map(known).collect();
+            (ids, told)
+        };
+        for (id, user, ScheduleStatus { now, next }) in told {
+            self.0.services.bus.emit(&id, user.as_deref(), EventKind::Schedule { now, next });
+        }
+        if let Some(memory) = self.0.memory.as_ref().filter(|_| !ids.is_empty()) {
+            memory.note(ids);
+        }
+    }
+
     /// Starts a stream beside the others: none waits for another's disk.
     fn begin(&self, id: StreamId, spec: Arc<StreamSpec>) {
         let manager = self.clone();
         let work = async move {
-            match manager.bring(Caller::Host, &id, &spec, None).await {
+            let comeback = manager.0.timetable.comeback(&id);
+            match manager.bring(Caller::Host, &id, &spec, comeback.as_ref()).await {
                 Ok(run) => manager.begun(&run),
                 Err(error) if error.kind == ErrorKind::Closed => {}
                 Err(error) => manager.failed(&id, &spec, error),
@@ -197,6 +294,7 @@ impl StreamManager {
             let mut plans = timetable.plans();
             let now = timetable.now();
             let wanted = plans.agenda.started(&run.id, run.number, now);
+            plans.comebacks.remove(&run.id);
             if run.ended_at().is_some() {
                 // Its end may have been told before anyone knew its number.
                 plans.agenda.ended(&run.id, run.number, now);

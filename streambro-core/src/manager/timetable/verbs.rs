@@ -12,7 +12,7 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     schedule::{Entry, Now},
-    spec::{Airing, Schedule, StreamId, StreamSpec},
+    spec::{Airing, Destination, Schedule, StreamId, StreamSpec},
     status::Reason,
     supervisor::Run,
 };
@@ -60,17 +60,21 @@ impl StreamManager {
             let mut plans = self.0.timetable.plans();
             self.is_open()?;
             let now = self.0.timetable.now();
-            match known(&plans, caller, &id, &spec)? {
+            let entry = match known(&plans, caller, &id, &spec)? {
+                Some(entry) if entry.waits_for_keys() => entry.clone().with_keys(Arc::new(spec)),
                 Some(entry) => return Ok(entry.now().or(entry.next())),
-                None => self.check_free(&id)?,
-            }
-            let entry = Entry::new(Arc::new(spec), now);
-            let Some(first) = entry.next() else { return Ok(None) };
+                None => {
+                    self.check_free(&id)?;
+                    Entry::new(Arc::new(spec), now)
+                }
+            };
+            let Some(first) = entry.now().or(entry.next()) else { return Ok(None) };
             self.check_clash(&plans, caller, &id, &entry, now)?;
             plans.put(id, entry, now);
             first
         };
         self.attend();
+        self.remembered().await;
         Ok(Some(first))
     }
 
@@ -98,6 +102,7 @@ impl StreamManager {
             left = entry.now().or(entry.next());
             Ok(())
         })?;
+        self.remembered().await;
         Ok(left)
     }
 
@@ -124,6 +129,7 @@ impl StreamManager {
             extended = entry.now().or(entry.next());
             Ok(())
         })?;
+        self.remembered().await;
         extended.ok_or_else(endless)
     }
 
@@ -143,6 +149,7 @@ impl StreamManager {
             had = entry.clear_end();
             Ok(())
         })?;
+        self.remembered().await;
         Ok(had)
     }
 
@@ -165,6 +172,7 @@ impl StreamManager {
             run.stop(Reason::Stopped);
         }
         self.attend();
+        self.remembered().await;
         Ok(())
     }
 
@@ -248,6 +256,26 @@ impl StreamManager {
         self.check_clash(&plans, caller, id, &entry, now)
     }
 
+    /// Looks whether a stream that runs may go to another destination as well.
+    pub(in crate::manager) fn check_new_destination(
+        &self,
+        caller: Caller<'_>,
+        run: &Run,
+        destination: &Destination,
+    ) -> Result<()> {
+        let plans = self.0.timetable.plans();
+        if plans.agenda.is_empty() {
+            return Ok(());
+        }
+        let now = self.0.timetable.now();
+        let spec = Arc::new(run.spec.going_to(vec![Arc::new(destination.clone())]));
+        let entry = match plans.agenda.get(&run.id) {
+            Some(entry) => entry.clone().with_keys(spec),
+            None => Entry::new(spec, now),
+        };
+        self.check_clash(&plans, caller, &run.id, &entry, now)
+    }
+
     /// Enters a stream that was started by hand, if it is to be kept in mind. Ends it if something else was planned
     /// meanwhile.
     ///
@@ -273,14 +301,16 @@ impl StreamManager {
     /// Returns whether there is an entry now.
     fn enter(&self, plans: &mut Plans, caller: Caller<'_>, run: &Arc<Run>, now: Now) -> Result<bool> {
         let entry = match known(plans, caller, &run.id, &run.spec)? {
+            Some(entry) if entry.waits_for_keys() => entry.clone().with_keys(Arc::new(run.spec.clone())),
             Some(entry) => entry.clone(),
-            None if run.spec.schedule.is_none() => return Ok(false),
+            None if run.spec.schedule.is_none() && self.0.memory.is_none() => return Ok(false),
             None => Entry::new(Arc::new(run.spec.clone()), now),
         };
         let mut entry = wanted(entry, &run.id, now)?;
         self.check_clash(plans, caller, &run.id, &entry, now)?;
         entry.started(run.number);
         plans.put(run.id.clone(), entry, now);
+        plans.comebacks.remove(&run.id);
         plans.settle(run, now);
         Ok(true)
     }
@@ -290,7 +320,7 @@ impl StreamManager {
         {
             let mut plans = self.0.timetable.plans();
             let now = self.0.timetable.now();
-            if run.spec.schedule.is_none() {
+            if run.spec.schedule.is_none() && self.0.memory.is_none() {
                 plans.agenda.remove(&run.id);
             } else {
                 let mut entry = wanted(Entry::new(Arc::new(run.spec.clone()), now), &run.id, now)?;
@@ -319,7 +349,7 @@ impl StreamManager {
 
 impl Plans {
     /// Puts an entry into the agenda, in the place of what it was.
-    fn put(&mut self, id: StreamId, entry: Entry, now: Now) {
+    pub(super) fn put(&mut self, id: StreamId, entry: Entry, now: Now) {
         self.places.add(&id, &entry.spec);
         self.agenda.put(id, entry, now);
         let agenda = &self.agenda;
@@ -350,10 +380,11 @@ fn known<'a>(
         return refuse("this id is taken; choose another".to_owned());
     }
     let when = (entry.spec.schedule != spec.schedule).then_some("schedule");
-    match entry.spec.difference(spec).or(when) {
+    let keys_aside = entry.waits_for_keys().then(|| spec.with_keys_of(&entry.spec));
+    match entry.spec.difference(keys_aside.as_ref().unwrap_or(spec)).or(when) {
         None => Ok(Some(entry)),
         Some(field) => refuse(format!(
-            "a stream with this id is planned with another `{field}`; `cancel` it first, or change when it is on with `reschedule`"
+            "a stream with this id is wanted with another `{field}`; `replace` it, or `cancel` it first"
         )),
     }
 }

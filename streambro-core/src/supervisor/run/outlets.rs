@@ -191,6 +191,23 @@ impl Run {
         Ok(())
     }
 
+    /// The destinations that are wanted on the air.
+    pub(crate) fn enabled(&self) -> Vec<Arc<Destination>> {
+        let orders = self.orders();
+        let enabled = orders.outlets.iter().filter(|outlet| outlet.state == OutletState::Enabled);
+        enabled.map(|outlet| Arc::clone(&outlet.destination)).collect()
+    }
+
+    /// Lets some of its destinations rest from the start.
+    pub(crate) fn rest(&self, legs: &[usize]) {
+        let mut orders = self.orders();
+        for leg in legs {
+            if let Some(outlet) = orders.outlets.get_mut(*leg) {
+                outlet.state = OutletState::Disabled;
+            }
+        }
+    }
+
     /// What is wanted of it by now: its spec with the destinations that it has.
     pub(crate) fn wanted(&self) -> StreamSpec {
         let orders = self.orders();

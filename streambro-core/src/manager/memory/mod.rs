@@ -1,0 +1,239 @@
+//! What outlives a manager: what is wanted of its streams, where they are, and what became of them.
+
+mod record;
+mod restore;
+mod save;
+
+#[cfg(feature = "state")]
+use std::path::PathBuf;
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    time::Duration,
+};
+
+use tokio::{
+    sync::{Notify, watch},
+    time::{sleep, timeout},
+};
+
+use self::{record::Meta, restore::Restored, save::Kept};
+use super::{
+    open::Comeback,
+    verbs::{Inner, StreamManager},
+};
+#[cfg(feature = "state")]
+use crate::state::RedbStore;
+use crate::{
+    error::Result,
+    event::EventKind,
+    journal::RunRecord,
+    schedule::Entry,
+    spec::StreamId,
+    state::{KeyProvider, Store},
+};
+
+/// Between two looks at where streams are.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Whoever waits for a decision to be kept waits no longer: a store that hangs stops no stream.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How keys are kept.
+#[derive(Clone, Debug, Default)]
+pub(super) enum Keys {
+    /// Not at all: the host brings them again.
+    #[default]
+    Never,
+    /// As the host seals them.
+    Sealed(Arc<dyn KeyProvider>),
+    /// As they are.
+    Clear,
+}
+
+/// How a manager remembers.
+#[derive(Debug, Default)]
+pub(super) struct Settings {
+    pub(super) place: StorePlace,
+    pub(super) keys: Keys,
+    /// What cannot be used is set aside.
+    #[cfg(feature = "state")]
+    pub(super) set_aside: bool,
+}
+
+/// Where.
+#[derive(Debug, Default)]
+pub(super) enum StorePlace {
+    /// Nowhere.
+    #[default]
+    Nowhere,
+    #[cfg(feature = "state")]
+    Dir(PathBuf),
+    Host(Arc<dyn Store>),
+}
+
+/// A memory, and what is in it.
+#[derive(Debug)]
+pub(super) struct Recollection {
+    pub(super) memory: Arc<Memory>,
+    pub(super) streams: Vec<(StreamId, Entry, Option<Comeback>)>,
+    pub(super) history: Vec<RunRecord>,
+    /// What every child of the manager carries.
+    pub(super) cookie: String,
+    /// What was set aside, for people.
+    pub(super) set_aside: Option<String>,
+}
+
+impl Settings {
+    /// Opens the store and reads it.
+    ///
+    /// # Errors
+    /// `StateInUse` when another manager uses it, `StateInvalid` when what it holds cannot be used, `NotAllowed` when others
+    /// may write there, `Host` and those of a host's own store.
+    pub(super) async fn open(self) -> Result<Option<Recollection>> {
+        let mut set_aside = None;
+        let store: Arc<dyn Store> = match self.place {
+            StorePlace::Nowhere => return Ok(None),
+            StorePlace::Host(store) => store,
+            #[cfg(feature = "state")]
+            StorePlace::Dir(dir) => {
+                let opened = RedbStore::open(&dir, self.set_aside).await?;
+                let words = |(to, why): (PathBuf, String)| {
+                    format!("what was there is in {} now, and everything begins anew: {why}", to.display())
+                };
+                set_aside = opened.set_aside.map(words);
+                Arc::new(opened.store)
+            }
+        };
+        let Restored { meta, kept, history, streams } = Restored::load(&*store, &self.keys).await?;
+        let memory = Arc::new(Memory::new(store, self.keys, kept));
+        let boot = None::<String>;
+        let cookie = match meta {
+            Some(meta) => meta.cookie,
+            None => String::new(),
+        };
+        memory.begin(&Meta { boot, cookie: cookie.clone() }).await?;
+        Ok(Some(Recollection { memory, streams, history, cookie, set_aside }))
+    }
+}
+
+/// A manager's memory.
+#[derive(Debug)]
+pub(super) struct Memory {
+    store: Arc<dyn Store>,
+    keys: Keys,
+    news: Mutex<News>,
+    changed: Notify,
+    /// What is kept by now. Held while something is being kept: one commit at a time.
+    kept: tokio::sync::Mutex<Kept>,
+    /// Up to which news everything has been kept, or could not be.
+    done: watch::Sender<u64>,
+}
+
+/// What is to be kept.
+#[derive(Debug, Default)]
+struct News {
+    ids: BTreeSet<StreamId>,
+    /// One more with each.
+    number: u64,
+}
+
+impl Memory {
+    pub(super) fn new(store: Arc<dyn Store>, keys: Keys, kept: Kept) -> Self {
+        Self {
+            store,
+            keys,
+            news: Mutex::default(),
+            changed: Notify::new(),
+            kept: tokio::sync::Mutex::new(kept),
+            done: watch::Sender::new(0),
+        }
+    }
+
+    /// Something else is wanted of these.
+    pub(super) fn note(&self, ids: impl IntoIterator<Item = StreamId>) {
+        let mut news = self.news();
+        news.ids.extend(ids);
+        news.number += 1;
+        drop(news);
+        self.changed.notify_one();
+    }
+
+    fn news(&self) -> MutexGuard<'_, News> {
+        // Whole at every instant, whatever panicked.
+        self.news.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until everything noted so far is kept, or could not be.
+    async fn settled(&self) {
+        let number = self.news().number;
+        let mut done = self.done.subscribe();
+        // The sender lives as long as this.
+        let _ = timeout(PATIENCE, done.wait_for(|done| *done >= number)).await;
+    }
+}
+
+impl StreamManager {
+    /// The same for a playlist, which changes without the agenda.
+    pub(super) async fn remembered_lists(&self) {
+        let Some(memory) = &self.0.memory else { return };
+        memory.note([]);
+        memory.settled().await;
+    }
+
+    /// Waits until what was decided is kept, where it is to be kept at all.
+    pub(super) async fn remembered(&self) {
+        let Some(memory) = &self.0.memory else { return };
+        self.tell_news();
+        memory.settled().await;
+    }
+
+    /// Goes on with what was kept.
+    pub(super) fn recall(
+        &self,
+        streams: Vec<(StreamId, Entry, Option<Comeback>)>,
+        set_aside: Option<String>,
+    ) {
+        if let Some(detail) = set_aside {
+            tracing::warn!(detail, "state");
+            self.0.services.bus.announce(EventKind::State { saved: true, detail });
+        }
+        self.remember();
+        if !streams.is_empty() {
+            self.0.timetable.restore(streams);
+            self.attend();
+        }
+    }
+
+    fn remember(&self) {
+        if let Some(memory) = &self.0.memory {
+            self.0.errands.spawn_on(keep(Arc::downgrade(&self.0), Arc::clone(memory)), self.runtime());
+        }
+    }
+}
+
+/// Keeps what is new, and now and then where streams are, until the manager goes.
+async fn keep(manager: Weak<Inner>, memory: Arc<Memory>) {
+    let Some(closing) = manager.upgrade().map(|inner| inner.closing.clone()) else { return };
+    loop {
+        let busy = match manager.upgrade() {
+            Some(inner) => StreamManager(inner).save(&memory).await,
+            None => return,
+        };
+        let later = async {
+            if busy {
+                sleep(EVERY).await;
+            } else {
+                std::future::pending().await
+            }
+        };
+        tokio::select! {
+            () = closing.cancelled() => return,
+            () = memory.changed.notified() => {}
+            () = later => {}
+        }
+    }
+}
+
+/// Streams by what is kept of them.
+type ById<T> = HashMap<StreamId, T>;

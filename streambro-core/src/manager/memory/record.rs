@@ -1,0 +1,175 @@
+//! The records that a manager keeps: JSON, each with the version of its form.
+//!
+//! | key | what it holds |
+//! |---|---|
+//! | `meta` | the boot during which it was last used, and the mark of its children |
+//! | `spec/ID` | what is wanted of a stream, with masked keys |
+//! | `key/N/ID` | the key of its Nth destination, sealed, or in clear text |
+//! | `plan/ID` | what of its schedule has been dealt with |
+//! | `list/ID` | its playlists as they are by now |
+//! | `place/ID` | where it is in its media |
+//! | `run/N` | a run that has ended |
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    secret::Secret,
+    source::{FilePlace, ListPlace, Place},
+    spec::{StreamId, StreamSpec},
+};
+
+/// The version of all records that this streambro writes.
+const VERSION: u64 = 1;
+
+/// What stands for a key that is not kept.
+const NO_KEY: &str = "the key is not kept";
+
+pub(super) const META: &str = "meta";
+
+#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(in crate::manager) struct Meta {
+    /// The boot of the machine, if it tells.
+    #[serde(default)]
+    pub(super) boot: Option<String>,
+    /// What its children carry in their environment.
+    pub(super) cookie: String,
+}
+
+/// Where a stream was, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct PlaceRecord {
+    pub(super) unix_ms: u64,
+    pub(super) at: At,
+    /// Destinations of the spec that are not to be on the air.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) resting: Vec<usize>,
+}
+
+/// A place without what it is in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum At {
+    File(FilePlace),
+    /// How far into the item of each list, in milliseconds.
+    Lists(Vec<u64>),
+}
+
+impl At {
+    pub(super) fn of(place: &Place) -> Self {
+        match place {
+            Place::File(place) => Self::File(*place),
+            Place::Lists { picture, sound } => {
+                let ms = |list: &ListPlace| list.playing.as_ref().map_or(0, |playing| playing.skip_ms);
+                Self::Lists([Some(picture), sound.as_ref()].into_iter().flatten().map(ms).collect())
+            }
+        }
+    }
+
+    /// The whole place, with the lists that were kept beside it.
+    pub(super) fn within(self, lists: Option<Place>) -> Option<Place> {
+        match (self, lists) {
+            (Self::File(place), None) => Some(Place::File(place)),
+            (Self::Lists(ms), Some(Place::Lists { mut picture, mut sound })) => {
+                let lists = [Some(&mut picture), sound.as_mut()].into_iter().flatten();
+                for (playing, ms) in lists.filter_map(|list| list.playing.as_mut()).zip(ms) {
+                    playing.skip_ms = ms;
+                }
+                Some(Place::Lists { picture, sound })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// The lists of a place at the beginning of what plays: they are kept only when they change.
+pub(super) fn lists_alone(place: &Place) -> Option<Place> {
+    let Place::Lists { picture, sound } = place else { return None };
+    let begin = |list: &ListPlace| {
+        let mut list = list.clone();
+        list.playing.iter_mut().for_each(|playing| playing.skip_ms = 0);
+        list
+    };
+    Some(Place::Lists { picture: begin(picture), sound: sound.as_ref().map(begin) })
+}
+
+/// The key of a destination, as it is kept.
+#[derive(Debug)]
+pub(super) enum KeptKey {
+    Sealed(Vec<u8>),
+    Clear(Secret),
+}
+
+impl KeptKey {
+    pub(super) fn encode(&self) -> Vec<u8> {
+        let (tag, bytes) = match self {
+            Self::Sealed(bytes) => (b's', bytes.as_slice()),
+            Self::Clear(key) => (b'c', key.expose().as_bytes()),
+        };
+        [&[tag], bytes].concat()
+    }
+
+    pub(super) fn decode(name: &str, bytes: &[u8]) -> Result<Self> {
+        match bytes.split_first() {
+            Some((b's', sealed)) => Ok(Self::Sealed(sealed.to_vec())),
+            Some((b'c', key)) => match str::from_utf8(key) {
+                Ok(key) => Ok(Self::Clear(Secret::new(key))),
+                Err(_) => Err(invalid(name, "it is no text")),
+            },
+            _ => Err(invalid(name, "it is of a kind that this streambro does not know")),
+        }
+    }
+}
+
+pub(super) fn encode(body: &impl Serialize) -> Vec<u8> {
+    // Maps have texts for keys, and nothing here refuses to be written.
+    serde_json::to_vec(&(VERSION, body)).unwrap_or_default()
+}
+
+/// # Errors
+/// `StateInvalid` when it is not what was written, or was written by a newer version.
+pub(super) fn decode<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T> {
+    let not_ours = |error: serde_json::Error| invalid(name, &error.to_string());
+    let (version, body): (u64, Value) = serde_json::from_slice(bytes).map_err(not_ours)?;
+    if version > VERSION {
+        let detail = format!(
+            "its form is {version}, and this streambro knows {VERSION}: it was written by a newer one; use that"
+        );
+        return Err(invalid(name, &detail));
+    }
+    serde_json::from_value(body).map_err(not_ours)
+}
+
+/// A spec from its record, with these keys; where one is missing something stands in its place.
+///
+/// # Errors
+/// `StateInvalid`.
+pub(super) fn decode_spec(name: &str, bytes: &[u8], keys: &[Option<Secret>]) -> Result<StreamSpec> {
+    let mut spec: Value = decode(name, bytes)?;
+    let destinations = spec.get_mut("destinations").and_then(Value::as_array_mut);
+    for (at, destination) in destinations.into_iter().flatten().enumerate() {
+        let key = keys.get(at).and_then(Option::as_ref).map_or(NO_KEY, Secret::expose);
+        if let Some(masked) = destination.get_mut("key") {
+            *masked = Value::from(key);
+        }
+    }
+    let spec: StreamSpec = serde_json::from_value(spec).map_err(|error| invalid(name, &error.to_string()))?;
+    spec.check().map_err(|error| invalid(name, &error.detail))?;
+    Ok(spec)
+}
+
+/// The id in a key such as `spec/lofi`.
+///
+/// # Errors
+/// `StateInvalid`.
+pub(super) fn id_in(name: &str, id: &str) -> Result<StreamId> {
+    StreamId::parse(id).map_err(|_| invalid(name, "its name is none of ours"))
+}
+
+pub(super) fn invalid(name: &str, why: &str) -> Error {
+    let detail = format!(
+        "the record `{name}` cannot be used: {why}; nothing was changed. Restore it from a copy, or let it be set aside"
+    );
+    Error::new(ErrorKind::StateInvalid, "state", detail)
+}
