@@ -4,9 +4,19 @@ mod airing;
 #[cfg(test)]
 mod airing_tests;
 mod cron;
+#[cfg(test)]
+mod cron_tests;
+#[cfg(test)]
+mod law_tests;
+#[cfg(test)]
+mod oracle;
 mod preview;
+#[cfg(test)]
+mod preview_tests;
 mod window;
 mod wire;
+#[cfg(test)]
+mod wire_tests;
 
 use std::time::Duration;
 
@@ -106,7 +116,7 @@ impl Schedule {
     }
 
     /// Adds a window, of which there may be 64. Between its windows the stream is off the air; those that touch or overlap are
-    /// one.
+    /// one, and those that do so for 400 days are taken to do so for ever.
     #[must_use]
     pub fn window(mut self, window: Window) -> Self {
         self.windows.push(window);
@@ -154,11 +164,10 @@ impl Default for Schedule {
 }
 
 fn zone(name: &str) -> Result<TimeZone> {
-    let refuse = |_| {
-        let detail = format!("no time zone is called {name:?}; use an IANA name such as Europe/Berlin");
-        invalid(detail)
-    };
-    TimeZone::get(name).map_err(refuse)
+    let zone = TimeZone::get(name).ok().filter(|zone| !zone.is_unknown());
+    zone.ok_or_else(|| {
+        invalid(format!("no time zone is called {name:?}; use an IANA name such as Europe/Berlin"))
+    })
 }
 
 fn invalid(detail: impl Into<String>) -> Error {

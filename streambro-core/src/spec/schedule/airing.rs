@@ -10,8 +10,11 @@ use super::{
     window::{Change, Turn, instant},
 };
 
-/// Windows that touch are one airing up to this length: what is never off the air shall not be computed for ever.
-const MOST_AT_ONCE: SignedDuration = SignedDuration::from_hours(24 * 400);
+/// Windows that touch for so long are taken to do so for ever: what is never off the air is not computed to its end.
+const FOR_EVER: SignedDuration = SignedDuration::from_hours(24 * 400);
+
+/// Of those that come so often that this many touch, an airing is cut, and another one follows it.
+const MOST_AT_ONCE: usize = 10_000;
 
 /// A stretch of time during which a stream is on the air.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -43,6 +46,11 @@ impl Airing {
         self.end.is_none_or(|end| at < end)
     }
 
+    /// Whether it is on at all, and not over by then.
+    fn lasts(&self, after: Timestamp) -> bool {
+        self.lasts_beyond(self.start) && self.lasts_beyond(after)
+    }
+
     pub(crate) fn contains(&self, at: Timestamp) -> bool {
         self.start <= at && self.lasts_beyond(at)
     }
@@ -53,6 +61,8 @@ impl Airing {
 pub(super) struct Show {
     pub(super) airing: Airing,
     pub(super) turn: Option<Turn>,
+    /// It goes on as another one.
+    is_cut: bool,
 }
 
 impl Schedule {
@@ -71,26 +81,47 @@ impl Schedule {
             Some(End::Until(time)) => (next(&self.zone, begin, time), false),
         };
         let whole = Airing { start: begin, end: last, elapsed };
-        let alone = self.windows.is_empty().then_some(Show { airing: whole, turn: None });
-        let reach = self.windows.iter().map(super::Window::reach).max().unwrap_or_default();
-        // One more day: what touches what is still on began before it.
-        let early = after.max(self.start.unwrap_or(after));
-        let early = early.saturating_sub(reach.saturating_add(SignedDuration::from_hours(24)));
-        let from =
-            early.map_or(jiff::civil::Date::MIN, |early| early.to_zoned_datetime(self.zone.clone()).date());
-        let turns = self.windows.iter().map(|window| window.turns(&self.zone, from).peekable()).collect();
+        let alone = self.windows.is_empty().then_some(Show { airing: whole, turn: None, is_cut: false });
         let bounds = Airing { start: self.start.unwrap_or(Timestamp::MIN), ..whole };
+        alone.into_iter().chain(self.joined(bounds, after)).filter(move |show| show.airing.lasts(after))
+    }
+
+    /// What its windows make within its bounds.
+    fn joined(&self, bounds: Airing, after: Timestamp) -> impl Iterator<Item = Show> {
+        let reach = self.windows.iter().map(super::Window::reach).max().unwrap_or_default();
+        let early = after.max(bounds.start);
+        let mut back = reach.saturating_add(SignedDuration::from_hours(24));
+        loop {
+            let from = earlier(early, back);
+            let mut shows =
+                self.joined_from(from, bounds).filter(move |show| show.airing.lasts(after)).peekable();
+            // What is on may be many windows that touch, and began with the first of them.
+            let is_whole = |show: &Show| {
+                let start = show.airing.start;
+                show.is_cut || start == bounds.start || earlier(start, reach) > from
+            };
+            if back > FOR_EVER || shows.peek().is_none_or(is_whole) {
+                return shows;
+            }
+            back = back.saturating_mul(4);
+        }
+    }
+
+    /// The same; those that began before this instant may be missing.
+    fn joined_from(&self, from: Timestamp, bounds: Airing) -> impl Iterator<Item = Show> {
+        // Cron knows no earlier year.
+        let date = from.to_zoned_datetime(self.zone.clone()).date().max(jiff::civil::date(1, 1, 1));
+        let turns = self.windows.iter().map(|window| window.turns(&self.zone, date).peekable()).collect();
         let clipped = Turns { turns }.filter_map(move |turn| clip(&turn, &bounds)).take_while({
             // Without it a schedule that has ended would be searched for ever.
             move |show| bounds.lasts_beyond(show.airing.start)
         });
-        let joined = Joined { shows: clipped.peekable() };
-        let lasts = move |show: &Show| {
-            let Airing { start, end, .. } = show.airing;
-            end.is_none_or(|end| end > start && end > after)
-        };
-        alone.into_iter().chain(joined).filter(lasts)
+        Joined { shows: clipped.peekable(), bounds, end: None, is_over: false }
     }
+}
+
+fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
+    at.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
 
 /// What of a turn lies between a schedule's start and its end.
@@ -101,7 +132,7 @@ fn clip(turn: &Turn, bounds: &Airing) -> Option<Show> {
     let behind = bounds.end.is_some_and(|end| end <= start);
     // What is behind the end goes on to tell so.
     let airing = Airing { start, end: Some(end), elapsed };
-    (behind || start < end).then_some(Show { airing, turn: Some(*turn) })
+    (behind || start < end).then_some(Show { airing, turn: Some(*turn), is_cut: false })
 }
 
 /// The first instant after `begin` at which the clock shows `time`.
@@ -133,22 +164,41 @@ impl<I: Iterator<Item = Turn>> Iterator for Turns<I> {
 /// Shows that touch or overlap, as one.
 struct Joined<I: Iterator<Item = Show>> {
     shows: Peekable<I>,
+    bounds: Airing,
+    /// That of the one before.
+    end: Option<Timestamp>,
+    is_over: bool,
 }
 
 impl<I: Iterator<Item = Show>> Iterator for Joined<I> {
     type Item = Show;
 
     fn next(&mut self) -> Option<Show> {
+        if self.is_over {
+            return None;
+        }
         let mut show = self.shows.next()?;
         let airing = &mut show.airing;
-        while let Some(end) = airing.end
-            && end.duration_since(airing.start) < MOST_AT_ONCE
-            && let Some(more) = self.shows.next_if(|more| more.airing.start <= end)
-        {
+        // What was cut goes on there.
+        airing.start = self.end.map_or(airing.start, |end| airing.start.max(end));
+        let mut joined = 1;
+        while let Some(end) = airing.end {
+            if end.duration_since(airing.start) >= FOR_EVER {
+                (airing.end, airing.elapsed) = (self.bounds.end, self.bounds.elapsed);
+                self.is_over = true;
+                break;
+            }
+            show.is_cut = joined == MOST_AT_ONCE;
+            if show.is_cut {
+                break;
+            }
+            let Some(more) = self.shows.next_if(|more| more.airing.start <= end) else { break };
+            joined += 1;
             if more.airing.end.is_none_or(|later| later > end) {
                 (airing.end, airing.elapsed) = (more.airing.end, more.airing.elapsed);
             }
         }
+        self.end = self.end.max(airing.end);
         Some(show)
     }
 }

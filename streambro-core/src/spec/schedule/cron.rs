@@ -1,16 +1,22 @@
 //! Cron's syntax for when a window begins.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, fmt::Display};
 
 use croner::{
     CivilDateTime, CronDateTime, Resolution, Weekday,
     errors::CronError,
-    parser::{CronParser, Seconds},
+    parser::{CronParser, Seconds, Year},
 };
-use jiff::{SignedDuration, civil::DateTime};
+use jiff::{
+    SignedDuration, ToSpan,
+    civil::{DateTime, date},
+};
 
 use super::invalid;
 use crate::error::Result;
+
+/// From here to the year 5000, where the search ends, are more than the 400 years after which the calendar repeats itself.
+const SOME_DAY: DateTime = date(4590, 1, 1).at(0, 0, 0, 0);
 
 /// An expression and what it means.
 #[derive(Clone, Debug)]
@@ -27,11 +33,19 @@ impl PartialEq for Cron {
 
 impl Cron {
     pub(super) fn parse(text: &str) -> Result<Self> {
-        let parser = CronParser::builder().seconds(Seconds::Optional).build();
-        let pattern = parser.parse(text).map_err(|error| {
-            invalid(format!("{text:?} is no cron expression: {error}; write one like \"30 18 * * MON-FRI\""))
-        })?;
-        Ok(Self { text: text.to_owned(), pattern: Box::new(pattern) })
+        // Windows that begin each second would be computed for ever.
+        let parser = CronParser::builder().seconds(Seconds::Disallowed).year(Year::Disallowed).build();
+        let refuse = |why: &dyn Display| {
+            let hint =
+                "write minute, hour, day of the month, month and day of the week, like \"30 18 * * MON-FRI\"";
+            invalid(format!("{text:?} is no cron expression: {why}; {hint}"))
+        };
+        let pattern = parser.parse(text).map_err(|error| refuse(&error))?;
+        let cron = Self { text: text.to_owned(), pattern: Box::new(pattern) };
+        if cron.next(SOME_DAY).is_none() {
+            return Err(refuse(&"no day is like that"));
+        }
+        Ok(cron)
     }
 
     pub(super) fn as_str(&self) -> &str {
@@ -41,6 +55,14 @@ impl Cron {
     /// The first time at or after this one; `None` when it never comes.
     pub(super) fn next(&self, from: DateTime) -> Option<DateTime> {
         self.pattern.find_next_occurrence(&Civil(from), true).ok().map(|found| found.0)
+    }
+
+    /// Whether it comes so many times more within so long, once it has come.
+    pub(super) fn comes_again(&self, times: usize, within: SignedDuration) -> bool {
+        let after = |at: &DateTime| self.next(at.checked_add(1.minute()).ok()?);
+        let Some(first) = self.next(SOME_DAY) else { return false };
+        let begins = std::iter::successors(Some(first), after);
+        begins.take_while(|at| at.duration_since(first) < within).nth(times).is_some()
     }
 }
 

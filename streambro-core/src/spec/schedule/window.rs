@@ -1,6 +1,6 @@
 //! Times that come again.
 
-use std::time::Duration;
+use std::{collections::VecDeque, iter::Fuse, time::Duration};
 
 use jiff::{
     SignedDuration, Timestamp, ToSpan,
@@ -13,6 +13,12 @@ use crate::error::Result;
 
 /// A window longer than this is no window.
 const LONGEST: SignedDuration = SignedDuration::from_hours(24 * 366);
+
+/// So often a window may begin again before it is over.
+const MOST_BEGINS: usize = 1000;
+
+/// No clock jumps further: some islands left a day out.
+const LONGEST_JUMP: SignedDuration = SignedDuration::from_hours(24);
 
 /// A stretch of time that comes again: each day, on some days of the week, or as cron says.
 #[derive(Clone, Debug, PartialEq)]
@@ -66,23 +72,30 @@ impl Window {
     }
 
     /// Whenever the clock on the wall shows what a cron expression says, such as `30 18 * * MON-FRI`: minute, hour, day of the
-    /// month, month, day of the week; with six fields the first is the second. A change of the clock is met as by every other
-    /// window, which is not how all crons meet it.
+    /// month, month, day of the week. A change of the clock is met as by every other window, which is not how all crons meet it.
     ///
     /// # Errors
-    /// `InvalidSpec` for what is no such expression.
+    /// `InvalidSpec` for what is no such expression, has seconds or years, or never comes.
     pub fn cron(expression: &str, end: impl Into<WindowEnd>) -> Result<Self> {
         Ok(Self { begins: Begins::Cron(Cron::parse(expression)?), end: end.into() })
     }
 
     pub(super) fn check(&self) -> Result<()> {
         match self.end {
-            WindowEnd::For(time) if time <= SignedDuration::ZERO => {
-                Err(invalid("a window lasts for some time: more than 0 ms"))
+            WindowEnd::For(time) if time.as_millis() <= 0 => {
+                Err(invalid("a window lasts for some time: 1 ms or more"))
             }
             WindowEnd::For(time) if time > LONGEST => Err(invalid("a window lasts for 366 days at most")),
+            WindowEnd::For(time) if self.is_crowded(time) => {
+                Err(invalid("a window begins again 1000 times at most before it is over"))
+            }
             _ => Ok(()),
         }
+    }
+
+    /// Whether it begins again and again while it lasts: all of those would be looked at each time.
+    fn is_crowded(&self, time: SignedDuration) -> bool {
+        matches!(&self.begins, Begins::Cron(cron) if cron.comes_again(MOST_BEGINS, time))
     }
 
     /// How far back something may have begun that is still on.
@@ -95,7 +108,14 @@ impl Window {
 
     /// Every time that it comes, from this day of the zone on, in order.
     pub(super) fn turns<'a>(&'a self, zone: &'a TimeZone, from: Date) -> impl Iterator<Item = Turn> + 'a {
-        let mut next = Some(from.at(0, 0, 0, 0));
+        InOrder { turns: self.civil_turns(zone, from).fuse(), next: None, late: VecDeque::new() }
+    }
+
+    /// The same in the order of what the clock on the wall should show.
+    fn civil_turns<'a>(&'a self, zone: &'a TimeZone, from: Date) -> impl Iterator<Item = Turn> + 'a {
+        // What never lasts would be searched for ever.
+        let lasts = !matches!(self.end, WindowEnd::For(time) if time <= SignedDuration::ZERO);
+        let mut next = lasts.then(|| from.at(0, 0, 0, 0));
         std::iter::from_fn(move || {
             loop {
                 let begin = match &self.begins {
@@ -109,7 +129,7 @@ impl Window {
                     }
                     Begins::Cron(cron) => {
                         let begin = cron.next(next?)?;
-                        next = begin.checked_add(1.second()).ok();
+                        next = begin.checked_add(1.minute()).ok();
                         begin
                     }
                 };
@@ -141,6 +161,35 @@ pub(super) struct Turn {
     /// What the clock should show at the start.
     pub(super) begin: DateTime,
     pub(super) change: Option<Change>,
+}
+
+/// Turns by their start: what the clock jumps over begins later than some that come after it on the wall.
+struct InOrder<I> {
+    turns: Fuse<I>,
+    next: Option<Turn>,
+    /// Those of one jump, which have an order among themselves.
+    late: VecDeque<Turn>,
+}
+
+impl<I: Iterator<Item = Turn>> Iterator for InOrder<I> {
+    type Item = Turn;
+
+    fn next(&mut self) -> Option<Turn> {
+        loop {
+            self.next = self.next.take().or_else(|| self.turns.next());
+            let jumped = self.next.filter(|next| next.change == Some(Change::LeftOut));
+            match (self.late.front(), self.next) {
+                (Some(late), Some(next))
+                    if jumped.is_some() && next.start.duration_since(late.start) < LONGEST_JUMP => {}
+                (Some(late), next) if next.is_none_or(|next| late.start <= next.start) => {
+                    return self.late.pop_front();
+                }
+                _ if jumped.is_none() => return self.next.take(),
+                _ => {}
+            }
+            self.late.extend(self.next.take());
+        }
+    }
 }
 
 /// How a change of the clock meets a civil time.

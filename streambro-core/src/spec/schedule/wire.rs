@@ -22,7 +22,7 @@ pub(super) struct Schedule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     for_ms: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    until: Option<Time>,
+    until: Option<OnTheWall>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     windows: Vec<Turns>,
     #[serde(default)]
@@ -35,11 +35,11 @@ struct Turns {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     days: Vec<Day>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    from: Option<Time>,
+    from: Option<OnTheWall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cron: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    until: Option<Time>,
+    until: Option<OnTheWall>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     for_ms: Option<i64>,
 }
@@ -62,6 +62,23 @@ impl<'de> Deserialize<'de> for Moment {
                 "{text:?} is no instant; write it like \"2026-12-24T18:00:00+01:00\" or \
                  \"2026-12-24T18:00[Europe/Berlin]\""
             ))
+        })
+    }
+}
+
+/// A civil time.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct OnTheWall(Time);
+
+impl<'de> Deserialize<'de> for OnTheWall {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        // A date or a zone would be passed over.
+        let is_plain =
+            text.get(2..3) == Some(":") && text.chars().all(|c| matches!(c, '0'..='9' | ':' | '.'));
+        text.parse().ok().filter(|_| is_plain).map(Self).ok_or_else(|| {
+            de::Error::custom(format!("{text:?} is no time of day; write it like \"22:00\" or \"22:00:30\""))
         })
     }
 }
@@ -95,18 +112,21 @@ impl TryFrom<Schedule> for super::Schedule {
         let end = match (wire.end, wire.for_ms, wire.until) {
             (None, None, None) => None,
             (Some(at), None, None) => Some(End::At(at.0)),
-            (None, Some(ms), None) => Some(End::After(SignedDuration::from_millis(ms.max(0)))),
-            (None, None, Some(time)) => Some(End::Until(time)),
+            (None, Some(ms), None) if ms < 0 => return Err(invalid("`for_ms` is 0 or more")),
+            (None, Some(ms), None) => Some(End::After(SignedDuration::from_millis(ms))),
+            (None, None, Some(time)) => Some(End::Until(time.0)),
             _ => return Err(invalid("name one of `end`, `for_ms` and `until`")),
         };
         let windows = wire.windows.into_iter().map(Window::try_from).collect::<Result<_>>()?;
-        Ok(Self {
+        let schedule = Self {
             start: wire.start.map(|at| at.0),
             end,
             zone: wire.zone.map_or(Ok(TimeZone::UTC), |name| zone(&name))?,
             windows,
             missed: wire.missed,
-        })
+        };
+        schedule.check()?;
+        Ok(schedule)
     }
 }
 
@@ -125,7 +145,7 @@ impl From<super::Schedule> for Schedule {
                 _ => None,
             },
             until: match schedule.end {
-                Some(End::Until(time)) => Some(time),
+                Some(End::Until(time)) => Some(OnTheWall(time)),
                 _ => None,
             },
             windows: schedule.windows.into_iter().map(Turns::from).collect(),
@@ -139,13 +159,13 @@ impl TryFrom<Turns> for Window {
 
     fn try_from(wire: Turns) -> Result<Self> {
         let end = match (wire.until, wire.for_ms) {
-            (Some(time), None) => WindowEnd::Until(time),
+            (Some(time), None) => WindowEnd::Until(time.0),
             (None, Some(ms)) => WindowEnd::For(SignedDuration::from_millis(ms)),
             _ => return Err(invalid("a window has either `until` or `for_ms`")),
         };
         let weekday = |day: &Day| DAYS[*day as usize].1;
         match (wire.from, wire.cron) {
-            (Some(from), None) => Ok(Self::weekly(wire.days.iter().map(weekday), from, end)),
+            (Some(from), None) => Ok(Self::weekly(wire.days.iter().map(weekday), from.0, end)),
             (None, Some(text)) if wire.days.is_empty() => {
                 Ok(Self { begins: Begins::Cron(Cron::parse(&text)?), end })
             }
@@ -157,7 +177,7 @@ impl TryFrom<Turns> for Window {
 impl From<Window> for Turns {
     fn from(window: Window) -> Self {
         let (until, for_ms) = match window.end {
-            WindowEnd::Until(time) => (Some(time), None),
+            WindowEnd::Until(time) => (Some(OnTheWall(time)), None),
             WindowEnd::For(time) => (None, Some(millis(time))),
         };
         match window.begins {
@@ -165,7 +185,7 @@ impl From<Window> for Turns {
                 let day = |day: Weekday| DAYS[usize::from(day.to_monday_zero_offset().unsigned_abs())].0;
                 Self {
                     days: days.into_iter().map(day).collect(),
-                    from: Some(from),
+                    from: Some(OnTheWall(from)),
                     cron: None,
                     until,
                     for_ms,
