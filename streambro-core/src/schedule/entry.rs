@@ -214,7 +214,9 @@ impl Entry {
         if self.on.is_none()
             && let Some(airing) = self.current(now)
         {
-            let missed = !was_on && now.wall.duration_since(airing.start) > GRACE;
+            // What was handed in late was not missed.
+            let due = airing.start.max(self.since);
+            let missed = !was_on && now.wall.duration_since(due) > GRACE;
             if missed && self.schedule().is_some_and(Schedule::skips_missed) {
                 self.settled = airing.end.unwrap_or(Timestamp::MAX);
             } else {
