@@ -15,4 +15,10 @@ pub use keys::KeyProvider;
 pub use store::{Change, Store};
 
 #[cfg(all(test, feature = "state"))]
+mod crash_tests;
+#[cfg(all(test, feature = "state"))]
+mod damage_tests;
+#[cfg(all(test, feature = "state"))]
+mod disk_tests;
+#[cfg(all(test, feature = "state"))]
 mod tests;
