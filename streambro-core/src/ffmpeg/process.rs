@@ -363,6 +363,9 @@ mod death_tests;
 mod host_tests;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
+mod leftovers_tests;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod sandbox_tests;
 #[cfg(test)]
 #[cfg(target_os = "linux")]

@@ -10,7 +10,7 @@ mod directory;
 mod file;
 
 #[cfg(feature = "state")]
-pub(crate) use directory::{Opened, RedbStore};
+pub(crate) use directory::RedbStore;
 pub use keys::KeyProvider;
 pub use store::{Change, Store};
 
