@@ -36,6 +36,13 @@ pub(crate) fn unacknowledged(socket: &impl AsRawFd) -> io::Result<u64> {
     if done == -1 { Err(io::Error::last_os_error()) } else { Ok(u64::try_from(bytes).unwrap_or(0)) }
 }
 
+/// What this boot of the machine is called, by which processes of an earlier one are told apart; `None` where the system
+/// does not say.
+pub(crate) fn boot_id() -> Option<String> {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(id.trim().to_owned()).filter(|id| !id.is_empty())
+}
+
 /// What the host lacks, with the remedy, if that is why a call failed.
 pub(crate) fn lack(error: &io::Error) -> Option<&'static str> {
     match error.raw_os_error()? {
@@ -82,6 +89,13 @@ mod tests {
         ours.set_nonblocking(true).unwrap();
         while ours.write(&[7; 65_536]).is_ok() {}
         assert!(unacknowledged(&ours).unwrap() > 0);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_boot_has_one_name() {
+        let id = boot_id().unwrap();
+        assert_eq!((id.len(), boot_id()), (36, Some(id)));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(crate) use args::{AudioJob, Codec, Decoder, Job, LEAD, Shape, Sound, argv};
 pub(crate) use death::{Death, DeathKind, Evidence, classify, unborn};
 pub use encoders::{Availability, EncoderReport};
 pub(crate) use encoders::{Encoders, chain};
-pub(crate) use process::{Environment, Exit, Launch, LaunchError, Process};
+pub(crate) use process::{Cookie, Environment, Exit, Launch, LaunchError, Process, end_leftovers};
 pub(crate) use progress::Progress;
 pub use sandbox::Sandbox;
 pub(crate) use sandbox::{Lacking, SandboxPlan};

@@ -4,6 +4,7 @@ mod child;
 mod drain;
 mod environment;
 mod launch;
+mod leftovers;
 mod reaper;
 
 use std::{
@@ -28,7 +29,10 @@ use tokio::{
 };
 
 use self::child::Child;
-pub(crate) use self::environment::Environment;
+pub(crate) use self::{
+    environment::{Cookie, Environment},
+    leftovers::end_leftovers,
+};
 use super::{
     progress::Progress,
     sandbox::{Lacking, SandboxPlan},
@@ -207,7 +211,7 @@ impl Process {
         self.child.started
     }
 
-    /// The mark in its environment, `STREAMBRO_RUN`: 128 bits in hex.
+    /// The mark in its environment, `STREAMBRO_RUN`: 128 bits in hex, after its owner's cookie if it has one.
     pub(crate) fn run(&self) -> &str {
         &self.run
     }
@@ -357,6 +361,9 @@ mod death_tests;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod host_tests;
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod leftovers_tests;
 #[cfg(test)]
 #[cfg(target_os = "linux")]
 mod sandbox_tests;

@@ -13,6 +13,7 @@ use std::{
 
 use serde::Serialize;
 
+use super::process::Cookie;
 use crate::{status::SandboxLevel, sys};
 
 /// How much of the sandbox around ffmpeg must hold.
@@ -41,6 +42,8 @@ pub(crate) struct SandboxPlan {
     pub(crate) read: Vec<PathBuf>,
     /// What the kernel can do.
     pub(crate) kernel: Kernel,
+    /// Whose child it is, by which it is found when a host was killed and it was not.
+    pub(crate) owner: Option<Cookie>,
 }
 
 /// What the kernel can do for a sandbox.
@@ -81,7 +84,13 @@ impl Kernel {
 
 impl Default for SandboxPlan {
     fn default() -> Self {
-        Self { sandbox: Sandbox::default(), devices: false, read: vec![], kernel: Kernel::probe() }
+        Self {
+            sandbox: Sandbox::default(),
+            devices: false,
+            read: vec![],
+            kernel: Kernel::probe(),
+            owner: None,
+        }
     }
 }
 

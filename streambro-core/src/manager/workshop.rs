@@ -7,8 +7,8 @@ use tokio::sync::oneshot;
 use crate::{
     error::{Error, ErrorKind, Result},
     ffmpeg::{
-        Availability, Codec, Decoder, EncoderReport, Encoders, Job, Lacking, Sandbox, SandboxPlan, Shape,
-        chain,
+        Availability, Codec, Cookie, Decoder, EncoderReport, Encoders, Job, Lacking, Sandbox, SandboxPlan,
+        Shape, chain,
         tools::{Lack, Toolbox, Tools},
     },
     media::format::Format,
@@ -31,6 +31,8 @@ pub(super) struct Settings {
     pub(super) libraries: Vec<PathBuf>,
     /// Whether raw options are taken.
     pub(super) raw: bool,
+    /// What marks every ffmpeg as this manager's, and as that of the next one with its state.
+    pub(super) owner: Option<Cookie>,
 }
 
 /// What a manager encodes with.
@@ -65,7 +67,8 @@ impl Workshop {
     pub(super) fn sandbox(&self, encode: Option<&Encode>) -> Result<SandboxPlan> {
         let devices = encode.is_some_and(|encode| encode.encoder != Encoder::X264);
         let (sandbox, read) = (self.settings.sandbox, self.settings.libraries.clone());
-        let plan = SandboxPlan { sandbox, devices, read, ..SandboxPlan::default() };
+        let owner = self.settings.owner.clone();
+        let plan = SandboxPlan { sandbox, devices, read, owner, ..SandboxPlan::default() };
         let lacking = |lacking: Lacking| Error::new(ErrorKind::Host, "sandbox", lacking.0);
         plan.kernel.promises(sandbox).map_err(lacking)?;
         Ok(plan)

@@ -40,7 +40,7 @@ const DRAFT: &str = "state.redb.new";
 
 /// Keeps records in a directory. Its calls are cancel safe: a commit that has begun goes on by itself, as a whole.
 ///
-/// A commit is on the disk after two syncs. The file begins with 68 KiB, of which some 50 are used, and grows with what it
+/// A commit is on the disk after two syncs. The file begins with 72 KiB, 48 of them on the disk, and grows with what it
 /// holds. Dropping the store blocks for a sync or two and then lets others have the directory.
 #[derive(Debug)]
 pub(crate) struct RedbStore(Arc<Mutex<Kept>>);

@@ -1,7 +1,6 @@
 //! The file that holds the records: a redb database with two tables.
 //!
-//! A commit has two phases, so that the newest one is the only one that is believed: a damaged one is refused, and the one
-//! before it is never taken for it. Before redb may write to a file, a copy of it in memory has been opened and read from end
+//! A commit has two phases, so that a damaged one is refused and the one before it is not taken in its place. Before redb may write to a file, a copy of it in memory has been opened and read from end
 //! to end.
 
 use std::{
@@ -60,10 +59,7 @@ pub(super) fn verify(file: &File) -> io::Result<Result<Records, String>> {
         Err(error) => return Err(error),
     }
     bytes.resize(usize::try_from(file.metadata()?.len()).map_err(io::Error::other)?, 0);
-    match file.read_exact_at(&mut bytes, 0) {
-        Ok(()) => {}
-        Err(error) => return Err(error),
-    }
+    file.read_exact_at(&mut bytes, 0)?;
     // redb checks what it reads; should it ever trip over foreign bytes all the same, they are no state.
     let verdict = catch_unwind(AssertUnwindSafe(|| open_copy(bytes).and_then(|copy| records(&copy))));
     Ok(verdict.unwrap_or_else(|_| Err("it is damaged".to_owned())))

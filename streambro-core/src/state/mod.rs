@@ -10,9 +10,15 @@ mod directory;
 mod file;
 
 #[cfg(feature = "state")]
-pub(crate) use directory::{Opened, RedbStore};
+pub(crate) use directory::RedbStore;
 pub use keys::KeyProvider;
 pub use store::{Change, Store};
 
+#[cfg(all(test, feature = "state"))]
+mod crash_tests;
+#[cfg(all(test, feature = "state"))]
+mod damage_tests;
+#[cfg(all(test, feature = "state"))]
+mod disk_tests;
 #[cfg(all(test, feature = "state"))]
 mod tests;

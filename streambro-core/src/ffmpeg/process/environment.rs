@@ -2,9 +2,14 @@
 
 use std::{
     ffi::{CString, OsString},
+    fmt,
     hash::{BuildHasher, RandomState},
     os::unix::ffi::OsStringExt,
+    sync::Arc,
 };
+
+/// The variable that marks a child as ours.
+pub(super) const NAME: &str = "STREAMBRO_RUN";
 
 /// Which of the host's variables reach the child. None by default.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,7 +32,7 @@ impl Environment {
                 || self.library_path && name == LIBRARIES
         };
         // English words, whatever the host speaks: they are read by `death`.
-        let ours = [("LANG", "C"), ("LC_ALL", "C"), ("STREAMBRO_RUN", run)];
+        let ours = [("LANG", "C"), ("LC_ALL", "C"), (NAME, run)];
         let ours = ours.map(|(name, value)| (OsString::from(name), OsString::from(value)));
         ours.into_iter()
             .chain(host.filter(|(name, _)| passes(name)))
@@ -40,10 +45,55 @@ impl Environment {
     }
 }
 
-/// Makes the mark of one child: 128 bits in hex that nobody else has. No secret.
-pub(super) fn mark() -> String {
+/// How the children of every manager of one state directory are known, also by the next one: 128 bits in hex. No secret.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Cookie(Arc<str>);
+
+impl Cookie {
+    /// Makes one that nobody else has.
+    pub(crate) fn make() -> Self {
+        Self(bits().into())
+    }
+
+    /// Takes one that was kept; `None` when it is none.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        is_bits(text.as_bytes()).then(|| Self(text.into()))
+    }
+
+    /// What to keep.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether a mark was made with it.
+    #[cfg(target_os = "linux")]
+    pub(super) fn is_in(&self, mark: &[u8]) -> bool {
+        let own = mark.strip_prefix(self.0.as_bytes()).and_then(|rest| rest.strip_prefix(b"-"));
+        own.is_some_and(is_bits)
+    }
+}
+
+impl fmt::Debug for Cookie {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Makes the mark of one child: 128 bits in hex that nobody else has, after the cookie of its owner. No secret.
+pub(super) fn mark(owner: Option<&Cookie>) -> String {
+    match owner {
+        Some(Cookie(owner)) => format!("{owner}-{}", bits()),
+        None => bits(),
+    }
+}
+
+fn bits() -> String {
     let half = || RandomState::new().hash_one(std::process::id());
     format!("{:016x}{:016x}", half(), half())
+}
+
+fn is_bits(text: &[u8]) -> bool {
+    text.len() == 32 && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 #[cfg(test)]
@@ -80,8 +130,20 @@ mod tests {
 
     #[test]
     fn marks_are_128_bits_and_differ() {
-        let marks: std::collections::HashSet<_> = (0..1_000).map(|_| mark()).collect();
+        let marks: std::collections::HashSet<_> = (0..1_000).map(|_| mark(None)).collect();
         assert_eq!(marks.len(), 1_000);
-        assert!(marks.iter().all(|mark| mark.len() == 32 && mark.bytes().all(|b| b.is_ascii_hexdigit())));
+        assert!(marks.iter().all(|mark| is_bits(mark.as_bytes())));
+    }
+
+    #[test]
+    fn a_cookie_comes_back_from_its_text_and_from_no_other() {
+        let cookie = Cookie::make();
+        assert_eq!(Cookie::parse(cookie.as_str()), Some(cookie.clone()));
+        assert_ne!(Cookie::make(), cookie);
+        let text = cookie.as_str();
+        let upper = format!("{}A", &text[1..]);
+        for wrong in ["", "x", &text[1..], &format!("{text}0"), &format!("{text}\n"), &upper] {
+            assert_eq!(Cookie::parse(wrong), None, "{wrong}");
+        }
     }
 }

@@ -165,7 +165,7 @@ struct Text {
 
 impl Text {
     fn of(launch: &Launch) -> Result<Self, LaunchError> {
-        let run = mark();
+        let run = mark(launch.sandbox.owner.as_ref());
         let program = launch.program.as_os_str();
         if !program.as_bytes().contains(&b'/') {
             let error = io::Error::new(io::ErrorKind::NotFound, "a name without its folder");
