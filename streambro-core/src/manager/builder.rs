@@ -348,7 +348,8 @@ impl Builder {
         }
         // Before anything is started: children of a manager that is no more are ended here.
         let recollection = self.memory.open().await?;
-        let workshop = self.workshop;
+        let owner = recollection.as_ref().map(|recollection| recollection.cookie.clone());
+        let workshop = workshop::Settings { owner, ..self.workshop };
         if workshop.renditions.as_ref().is_some_and(|(_, quota)| *quota == 0) {
             let detail = "a quota of 0 bytes keeps nothing: leave `renditions` out, or allow some";
             return Err(Error::new(ErrorKind::InvalidSpec, "renditions", detail));

@@ -18,7 +18,7 @@ use crate::spec::{StreamId, StreamSpec};
 /// Somebody may set the clock at any time, and the machine may sleep: nothing is waited for longer.
 const SLICE: Duration = Duration::from_secs(1);
 
-/// A clock that goes back by less is only corrected.
+/// A clock that is set by less is only corrected.
 const SETBACK: SignedDuration = SignedDuration::from_secs(1);
 
 /// What is to be done now.
@@ -38,7 +38,9 @@ pub(crate) struct Agenda {
     tickets: u64,
     /// The latest time that the wall clock showed.
     latest: Option<Timestamp>,
-    /// What was not plausible when it was to be looked at.
+    /// The wall clock less what had passed, at the last look.
+    offset: Option<SignedDuration>,
+    /// Whether the wall clock was never set, at the last look.
     unset: bool,
     /// Entries that have changed or gone since this was last taken.
     news: BTreeSet<StreamId>,
@@ -75,8 +77,7 @@ impl Agenda {
     /// Adds a stream, or puts it in the place of another.
     pub(crate) fn put(&mut self, id: StreamId, entry: Entry, now: Now) {
         self.entries.insert(id.clone(), Planned { entry, ticket: 0 });
-        // Whatever is to be done about it is done at the next look.
-        self.enter(&id, Some(now.wall));
+        self.enter_now(&id, now);
         self.news.insert(id);
     }
 
@@ -99,19 +100,20 @@ impl Agenda {
     /// Looks at everything that is due. Returns what to do, and how long to wait before the next look; `None` is until
     /// something else is wanted.
     pub(crate) fn look(&mut self, now: Now) -> (Vec<Order>, Option<Duration>) {
+        self.tell_jumps(now);
         let mut due = BTreeSet::new();
         if now.is_plausible() {
             let set_back = self.latest.is_some_and(|latest| latest.duration_since(now.wall) > SETBACK);
-            if set_back || std::mem::take(&mut self.unset) {
+            if std::mem::take(&mut self.unset) || set_back {
                 // What comes next may be sooner than was thought.
                 due.extend(self.entries.keys().cloned());
                 self.latest = None;
             }
             self.latest = self.latest.max(Some(now.wall));
-            while let Some(Reverse((_, ticket, id))) = self.by_wall.pop_if_due(|at| *at <= now.wall) {
+            while let Some((_, ticket, id)) = self.by_wall.pop_first_if(|(at, ..)| *at <= now.wall) {
                 self.collect(&mut due, ticket, id);
             }
-            while let Some(Reverse((_, ticket, id))) = self.by_passed.pop_if_due(|at| *at <= now.passed) {
+            while let Some((_, ticket, id)) = self.by_passed.pop_first_if(|(at, ..)| *at <= now.passed) {
                 self.collect(&mut due, ticket, id);
             }
         } else {
@@ -121,20 +123,32 @@ impl Agenda {
             due.extend(plain.map(|(id, _)| id.clone()));
         }
         let orders = due.into_iter().filter_map(|id| self.look_at(id, now)).collect();
+        self.drop_void();
         (orders, self.wait(now))
     }
 
+    /// Whatever ends when time has passed ends at another time by a clock that was set, and is stored so.
+    fn tell_jumps(&mut self, now: Now) {
+        let passed = SignedDuration::try_from(now.passed).unwrap_or(SignedDuration::MAX);
+        let offset = now.wall.as_duration().saturating_sub(passed);
+        let was = self.offset.replace(offset).unwrap_or(offset);
+        if offset.saturating_sub(was).abs() > SETBACK {
+            let counting = self.entries.iter().filter(|(_, planned)| planned.entry.is_counting());
+            self.news.extend(counting.map(|(id, _)| id.clone()));
+        }
+    }
+
     fn collect(&self, due: &mut BTreeSet<StreamId>, ticket: u64, id: StreamId) {
-        if self.entries.get(&id).is_some_and(|planned| planned.ticket == ticket) {
+        if is_valid(&self.entries, ticket, &id) {
             due.insert(id);
         }
     }
 
     fn look_at(&mut self, id: StreamId, now: Now) -> Option<Order> {
         let entry = &mut self.entries.get_mut(&id)?.entry;
-        let before = (entry.now(), entry.next());
+        let before = (entry.stored(now), entry.next());
         let step = entry.look(now);
-        if before != (entry.now(), entry.next()) {
+        if before != (entry.stored(now), entry.next()) {
             self.news.insert(id.clone());
         }
         let spec = Arc::clone(&entry.spec);
@@ -156,6 +170,12 @@ impl Agenda {
         self.enter(id, due);
     }
 
+    /// Whatever is to be done about an entry is done at the next look, also by a clock that is set back before that.
+    fn enter_now(&mut self, id: &StreamId, now: Now) {
+        self.latest = self.latest.max(Some(now.wall));
+        self.enter(id, Some(now.wall.saturating_sub(SETBACK).unwrap_or(now.wall)));
+    }
+
     fn enter(&mut self, id: &StreamId, wall: Option<Timestamp>) {
         let Some(planned) = self.entries.get_mut(id) else { return };
         self.tickets += 1;
@@ -170,8 +190,7 @@ impl Agenda {
     fn sweep(&mut self) {
         let most = 2 * self.entries.len() + 64;
         let entries = &self.entries;
-        let valid =
-            |ticket: u64, id: &StreamId| entries.get(id).is_some_and(|planned| planned.ticket == ticket);
+        let valid = |ticket, id: &StreamId| is_valid(entries, ticket, id);
         if self.by_wall.len() > most {
             self.by_wall.retain(|Reverse((_, ticket, id))| valid(*ticket, id));
         }
@@ -180,9 +199,16 @@ impl Agenda {
         }
     }
 
+    /// Throws out what is void and would be waited for.
+    fn drop_void(&mut self) {
+        let Self { entries, by_wall, by_passed, .. } = self;
+        while by_wall.pop_first_if(|(_, ticket, id)| !is_valid(entries, *ticket, id)).is_some() {}
+        while by_passed.pop_first_if(|(_, ticket, id)| !is_valid(entries, *ticket, id)).is_some() {}
+    }
+
     fn wait(&self, now: Now) -> Option<Duration> {
         if self.unset {
-            return Some(SLICE);
+            return (!self.entries.is_empty()).then_some(SLICE);
         }
         let wall = self
             .by_wall
@@ -190,6 +216,12 @@ impl Agenda {
             .map(|Reverse((at, ..))| at.duration_since(now.wall).max(SignedDuration::ZERO).unsigned_abs());
         let passed = self.by_passed.peek().map(|Reverse((at, ..))| at.saturating_sub(now.passed));
         wall.into_iter().chain(passed).min().map(|wait| wait.min(SLICE))
+    }
+
+    /// How much is in the heaps, void or not.
+    #[cfg(test)]
+    pub(super) fn queued(&self) -> usize {
+        self.by_wall.len() + self.by_passed.len()
     }
 
     /// Changes an entry, and looks at it anew soon.
@@ -200,7 +232,7 @@ impl Agenda {
         if planned.entry.is_over() {
             self.remove(id);
         } else {
-            self.enter(id, Some(now.wall));
+            self.enter_now(id, now);
         }
         Some(changed)
     }
@@ -208,11 +240,6 @@ impl Agenda {
     /// A run of a stream begins. Returns whether it is wanted: it may have been ended meanwhile.
     pub(crate) fn started(&mut self, id: &StreamId, run: u64, now: Now) -> bool {
         self.change(id, now, |entry| entry.started(run)).unwrap_or(false)
-    }
-
-    /// A stream is wanted right now, as its schedule says.
-    pub(crate) fn want(&mut self, id: &StreamId, now: Now) {
-        self.change(id, now, |entry| entry.want(now));
     }
 
     /// A stream could not be started. Returns when that is tried again, if it is.
@@ -229,7 +256,16 @@ impl Agenda {
 
     /// Somebody ended a stream: the airing that is on is cancelled, the next is not.
     pub(crate) fn stopped(&mut self, id: &StreamId, now: Now) {
-        self.change(id, now, |entry| entry.ended(now));
+        self.change(id, now, |entry| entry.stopped(now));
+    }
+}
+
+/// What managers do to a copy of an entry, once they know that it can be.
+#[cfg(test)]
+impl Agenda {
+    /// A stream is wanted right now, as its schedule says.
+    pub(crate) fn want(&mut self, id: &StreamId, now: Now) {
+        self.change(id, now, |entry| entry.want(now));
     }
 
     /// Gives a stream another spec.
@@ -248,14 +284,19 @@ impl Agenda {
     }
 }
 
-/// What a heap lacks.
-trait PopIfDue<T> {
-    fn pop_if_due(&mut self, is_due: impl Fn(&T) -> bool) -> Option<Reverse<(T, u64, StreamId)>>;
+/// Whether a ticket is an entry's newest.
+fn is_valid(entries: &BTreeMap<StreamId, Planned>, ticket: u64, id: &StreamId) -> bool {
+    entries.get(id).is_some_and(|planned| planned.ticket == ticket)
 }
 
-impl<T: Ord> PopIfDue<T> for BinaryHeap<Reverse<(T, u64, StreamId)>> {
-    fn pop_if_due(&mut self, is_due: impl Fn(&T) -> bool) -> Option<Reverse<(T, u64, StreamId)>> {
-        self.peek().filter(|Reverse((at, ..))| is_due(at))?;
-        self.pop()
+/// What a heap lacks.
+trait PopFirstIf<T> {
+    fn pop_first_if(&mut self, fits: impl FnOnce(&T) -> bool) -> Option<T>;
+}
+
+impl<T: Ord> PopFirstIf<T> for BinaryHeap<Reverse<T>> {
+    fn pop_first_if(&mut self, fits: impl FnOnce(&T) -> bool) -> Option<T> {
+        self.peek().filter(|Reverse(first)| fits(first))?;
+        self.pop().map(|Reverse(first)| first)
     }
 }

@@ -15,6 +15,9 @@ const GRACE: SignedDuration = SignedDuration::from_secs(60);
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LONGEST_RETRY: Duration = Duration::from_secs(60);
 
+/// A clock that goes back by more was wrong before, and so is what came of it.
+const WRONG: SignedDuration = SignedDuration::from_hours(24);
+
 /// A stream that is wanted, now or later.
 ///
 /// What is wanted is computed from the schedule at every look. What is remembered is little: the airing that is on, and up to
@@ -29,8 +32,10 @@ pub(crate) struct Entry {
     next: Option<Airing>,
     /// An airing whose end was changed before it began.
     changed: Option<Airing>,
-    /// What ends by then is done with.
+    /// What lies before it is done with.
     settled: Timestamp,
+    /// When that was decided.
+    decided: Timestamp,
     state: State,
     /// It cannot begin before somebody brings the keys of its destinations.
     keyless: bool,
@@ -48,7 +53,8 @@ struct On {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Off,
-    Starting,
+    /// After so many starts that failed.
+    Starting(u32),
     /// By this run.
     Running(u64),
     /// It could not be started, so many times, and is tried again when so much has passed.
@@ -68,6 +74,7 @@ pub(super) enum Step {
 pub(crate) struct Stored {
     since: Timestamp,
     settled: Timestamp,
+    decided: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     on: Option<StoredAiring>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -92,6 +99,7 @@ impl Entry {
             next: None,
             changed: None,
             settled: Timestamp::MIN,
+            decided: Timestamp::MIN,
             state: State::Off,
             keyless: false,
         };
@@ -109,6 +117,7 @@ impl Entry {
             next: None,
             changed: stored.changed.map(airing),
             settled: stored.settled,
+            decided: stored.decided,
             state: State::Off,
             keyless: false,
         }
@@ -142,12 +151,14 @@ impl Entry {
         let airing =
             |airing: Airing| StoredAiring { start: airing.start, end: airing.end, elapsed: airing.elapsed };
         let on = self.on.map(|on| {
-            let left = on.ends.map(|ends| ends.saturating_sub(now.passed));
             // The wall clock may have been set since.
+            let ends = on.ends.filter(|_| now.is_plausible());
+            let left = ends.map(|ends| ends.saturating_sub(now.passed));
             let end = left.and_then(|left| now.wall.checked_add(left).ok()).or(on.airing.end);
             airing(Airing { end, ..on.airing })
         });
-        Stored { since: self.since, settled: self.settled, on, changed: self.changed.map(airing) }
+        let changed = self.changed.map(airing);
+        Stored { since: self.since, settled: self.settled, decided: self.decided, on, changed }
     }
 
     fn schedule(&self) -> Option<&Schedule> {
@@ -159,16 +170,25 @@ impl Entry {
         self.schedule().is_some()
     }
 
-    /// When it is wanted, as far as that is not over at `after`.
+    /// Whether time that passes ends what is on: by the wall clock it ends at another time whenever somebody sets that.
+    pub(super) fn is_counting(&self) -> bool {
+        self.on.is_some_and(|on| on.ends.is_some())
+    }
+
+    /// When it is wanted, in order and apart from each other, as far as that is not over at `after`.
     pub(crate) fn airings(&self, after: Timestamp) -> impl Iterator<Item = Airing> {
-        let always = Airing::new(self.since, None, false);
+        // What needs no clock is not put off by one that went back.
+        let always = Airing::new(self.since.min(after), None, false);
         let always = self.schedule().is_none().then_some(always);
+        let free = after.max(self.settled);
+        let changed = self.changed.filter(|changed| changed.lasts_beyond(free));
+        let from = changed.map_or(free, |changed| changed.start.min(free));
         let scheduled =
-            self.schedule().into_iter().flat_map(move |schedule| schedule.airings(self.since, after));
-        always.into_iter().chain(scheduled).filter_map(|airing| {
-            let airing = self.changed.filter(|changed| changed.start == airing.start).unwrap_or(airing);
-            airing.end.is_none_or(|end| end > self.settled).then_some(airing)
-        })
+            self.schedule().into_iter().flat_map(move |schedule| schedule.airings(self.since, from));
+        let changed = |airing: Airing| self.changed.filter(|changed| changed.start == airing.start);
+        let airings =
+            always.into_iter().chain(scheduled).map(move |airing| changed(airing).unwrap_or(airing));
+        beyond(airings, self.settled).filter(move |airing| airing.lasts_beyond(after))
     }
 
     /// What is on.
@@ -184,8 +204,7 @@ impl Entry {
     /// What is on and all that comes, as far as it is not over at `after`.
     pub(crate) fn plan(&self, after: Timestamp) -> impl Iterator<Item = Airing> {
         let on = self.now();
-        let later = move |airing: &Airing| on.is_none_or(|on| on.end.is_some_and(|end| airing.start >= end));
-        on.into_iter().chain(self.airings(after).filter(later))
+        on.into_iter().chain(beyond(self.airings(after), on.map_or(Timestamp::MIN, end)))
     }
 
     /// Whether nothing is wanted of it any more.
@@ -200,25 +219,21 @@ impl Entry {
 
     /// Compares what is wanted with what is, and says what to do about it.
     pub(super) fn look(&mut self, now: Now) -> Option<Step> {
-        let was_on = self.on.is_some();
+        self.doubt(now);
         if let Some(on) = &mut self.on {
-            if on.airing.elapsed && on.ends.is_none() {
-                on.ends = on.airing.end.map(|end| now.passed_at(end));
-            }
-            if on.is_over(now) {
-                let end = on.airing.end.unwrap_or(Timestamp::MAX);
-                self.settled = self.settled.max(end);
-                self.on = None;
-            }
+            on.count(now);
+        }
+        if let Some(on) = self.on.take_if(|on| on.is_over(now)) {
+            self.settle(on.airing, now);
         }
         if self.on.is_none()
             && let Some(airing) = self.current(now)
         {
             // What was handed in late was not missed.
             let due = airing.start.max(self.since);
-            let missed = !was_on && now.wall.duration_since(due) > GRACE;
+            let missed = now.wall.duration_since(due) > GRACE;
             if missed && self.schedule().is_some_and(Schedule::skips_missed) {
-                self.settled = airing.end.unwrap_or(Timestamp::MAX);
+                self.settle_current(now);
             } else {
                 self.on = Some(On::new(airing, now));
             }
@@ -227,11 +242,14 @@ impl Entry {
         match (self.on.is_some(), self.state) {
             (true, State::Off) if self.keyless => None,
             (true, State::Off) => {
-                self.state = State::Starting;
+                self.state = State::Starting(0);
                 Some(Step::Begin)
             }
-            (true, State::Failed(_, again)) if again <= now.passed => Some(Step::Begin),
-            (false, State::Starting | State::Running(_)) => {
+            (true, State::Failed(times, again)) if again <= now.passed => {
+                self.state = State::Starting(times);
+                Some(Step::Begin)
+            }
+            (false, State::Starting(_) | State::Running(_)) => {
                 self.state = State::Off;
                 Some(Step::End)
             }
@@ -243,18 +261,50 @@ impl Entry {
         }
     }
 
+    /// Forgets what a clock that was wrong by far made of it.
+    fn doubt(&mut self, now: Now) {
+        let is_wrong = |at: Timestamp| at.duration_since(now.wall) > WRONG;
+        let since = Now { wall: self.since, ..now };
+        if now.is_plausible() && (is_wrong(self.since) || !since.is_plausible()) {
+            self.since = now.wall;
+        }
+        if is_wrong(self.decided) {
+            (self.settled, self.decided) = (Timestamp::MIN, Timestamp::MIN);
+        }
+        self.on = self.on.filter(|on| on.ends.is_some() || !is_wrong(on.airing.start));
+    }
+
+    /// Is done with an airing, whatever the clock will show.
+    fn settle(&mut self, airing: Airing, now: Now) {
+        self.changed = self.changed.filter(|changed| changed.start > airing.start);
+        // Its end may have been moved or dropped, and that shall neither leave a rest of it nor take what comes later with it.
+        let planned = self.first(airing.start, |planned| planned.contains(airing.start)).map(end);
+        let until = airing.end.unwrap_or(now.wall);
+        self.settled = planned.into_iter().chain([until]).fold(self.settled, Timestamp::max);
+        self.decided = now.wall;
+    }
+
+    /// Is done with what should be on: under an airing without an end there may be another one.
+    fn settle_current(&mut self, now: Now) {
+        while let Some(airing) = self.current(now) {
+            self.settle(airing, now);
+        }
+    }
+
     fn find_next(&mut self, now: Now) {
-        let after = self.now().map_or(Some(now.wall), |on| on.end);
-        self.next = after.and_then(|after| self.first(after, |airing| airing.start > now.wall));
+        let after = self.now().map_or(now.wall, end);
+        let free = if self.on.is_some() { after } else { Timestamp::MIN };
+        let next = beyond(self.airings(after), free).find(|airing| airing.start > now.wall);
+        self.next = next;
     }
 
     /// What should be on, by the wall clock.
     fn current(&self, now: Now) -> Option<Airing> {
-        self.first(now.wall, |_| true).filter(|airing| airing.contains(now.wall))
+        self.first(now.wall, |airing| airing.contains(now.wall))
     }
 
-    fn first(&self, after: Timestamp, fits: impl FnMut(&Airing) -> bool) -> Option<Airing> {
-        self.airings(after).find(fits)
+    fn first(&self, after: Timestamp, fits: impl FnOnce(&Airing) -> bool) -> Option<Airing> {
+        self.airings(after).next().filter(fits)
     }
 
     /// When to look again at the latest, by the wall clock.
@@ -278,7 +328,7 @@ impl Entry {
 
     /// It is wanted right now, also if somebody had stopped it before.
     pub(crate) fn want(&mut self, now: Now) {
-        self.settled = Timestamp::MIN;
+        (self.settled, self.decided) = (Timestamp::MIN, Timestamp::MIN);
         if self.on.is_none() {
             self.on = self.current(now).map(|airing| On::new(airing, now));
         }
@@ -294,8 +344,10 @@ impl Entry {
     /// It could not be started. Returns when that is tried again, if it is.
     pub(super) fn failed(&mut self, now: Now) -> Option<Duration> {
         let times = match self.state {
-            State::Failed(times, _) => times,
-            _ => 0,
+            State::Starting(times) | State::Failed(times, _) => times,
+            State::Off => 0,
+            // That was another start, before this one.
+            State::Running(_) => return None,
         };
         let delay = FIRST_RETRY.saturating_mul(1 << times.min(10)).min(LONGEST_RETRY);
         self.state = match self.on {
@@ -305,13 +357,25 @@ impl Entry {
         self.on.map(|_| delay)
     }
 
-    /// It has ended, or somebody ended it: what is on now is done with, and what comes later is not.
+    /// Its run has ended: what was on is done with, and what comes later is not.
     pub(super) fn ended(&mut self, now: Now) {
-        // One whose end was dropped takes no later window with it.
-        self.changed = None;
-        let on = self.on.take().map(|on| on.airing.end.unwrap_or(now.wall));
-        let current = self.current(now).map(|airing| airing.end.unwrap_or(Timestamp::MAX));
-        self.settled = on.into_iter().chain(current).fold(self.settled, Timestamp::max);
+        // The clock may have gone on to another airing, of which nothing has run.
+        let is_over = self.on.is_some_and(|on| on.is_over(now));
+        self.end(now, !is_over);
+    }
+
+    /// Somebody ended it: what is on now is done with, and what comes later is not.
+    pub(super) fn stopped(&mut self, now: Now) {
+        self.end(now, true);
+    }
+
+    fn end(&mut self, now: Now, with_current: bool) {
+        if let Some(on) = self.on.take() {
+            self.settle(on.airing, now);
+        }
+        if with_current {
+            self.settle_current(now);
+        }
         self.state = State::Off;
         self.find_next(now);
     }
@@ -338,8 +402,8 @@ impl Entry {
         }
         let next = self.next?;
         let end = next.end?.checked_add(by).ok()?.max(next.start);
-        let changed = Airing { end: Some(end), ..next };
-        (self.changed, self.next) = (Some(changed), Some(changed));
+        self.changed = Some(Airing { end: Some(end), ..next });
+        self.find_next(now);
         Some(end)
     }
 
@@ -361,7 +425,15 @@ impl Entry {
 
 impl On {
     fn new(airing: Airing, now: Now) -> Self {
-        Self { airing, ends: airing.end.filter(|_| airing.elapsed).map(|end| now.passed_at(end)) }
+        let mut on = Self { airing, ends: None };
+        on.count(now);
+        on
+    }
+
+    /// From now on its end is a matter of what passes, if it is one at all.
+    fn count(&mut self, now: Now) {
+        let end = self.airing.end.filter(|end| self.airing.elapsed && *end > now.wall);
+        self.ends = self.ends.or_else(|| end.map(|end| now.passed_at(end)));
     }
 
     fn is_over(&self, now: Now) -> bool {
@@ -370,4 +442,22 @@ impl On {
             None => !self.airing.lasts_beyond(now.wall),
         }
     }
+}
+
+/// When an airing is over, as an instant.
+fn end(airing: Airing) -> Timestamp {
+    airing.end.unwrap_or(Timestamp::MAX)
+}
+
+/// What of some airings lies beyond an instant, each as far as it lies beyond those before it as well.
+fn beyond(airings: impl Iterator<Item = Airing>, mut free: Timestamp) -> impl Iterator<Item = Airing> {
+    let cut = move |airing: Airing| {
+        // There are endlessly many that begin before the end of time.
+        (free < Timestamp::MAX).then(|| {
+            let start = airing.start.max(free);
+            free = free.max(end(airing));
+            airing.end.is_none_or(|end| start < end).then_some(Airing { start, ..airing })
+        })
+    };
+    airings.map_while(cut).flatten()
 }

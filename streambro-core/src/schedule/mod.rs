@@ -6,8 +6,16 @@ mod agenda_tests;
 mod calendar;
 #[cfg(test)]
 mod calendar_tests;
+#[cfg(test)]
+mod change_tests;
+#[cfg(test)]
+mod clock_tests;
 mod entry;
+#[cfg(test)]
+mod entry_tests;
 mod now;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use agenda::{Agenda, Order};
 pub(crate) use calendar::{crowding, overlap};

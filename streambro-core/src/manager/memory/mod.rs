@@ -21,16 +21,19 @@ use self::{record::Meta, restore::Restored, save::Kept};
 use super::{
     open::Comeback,
     verbs::{Inner, StreamManager},
+    workshop::aside,
 };
 #[cfg(feature = "state")]
 use crate::state::RedbStore;
 use crate::{
     error::Result,
     event::EventKind,
+    ffmpeg::{Cookie, end_leftovers},
     journal::RunRecord,
     schedule::Entry,
     spec::StreamId,
     state::{KeyProvider, Store},
+    sys,
 };
 
 /// Between two looks at where streams are.
@@ -79,7 +82,7 @@ pub(super) struct Recollection {
     pub(super) streams: Vec<(StreamId, Entry, Option<Comeback>)>,
     pub(super) history: Vec<RunRecord>,
     /// What every child of the manager carries.
-    pub(super) cookie: String,
+    pub(super) cookie: Cookie,
     /// What was set aside, for people.
     pub(super) set_aside: Option<String>,
 }
@@ -107,12 +110,16 @@ impl Settings {
         };
         let Restored { meta, kept, history, streams } = Restored::load(&*store, &self.keys).await?;
         let memory = Arc::new(Memory::new(store, self.keys, kept));
-        let boot = None::<String>;
-        let cookie = match meta {
-            Some(meta) => meta.cookie,
-            None => String::new(),
-        };
-        memory.begin(&Meta { boot, cookie: cookie.clone() }).await?;
+        let boot = sys::boot_id();
+        let known = meta.as_ref().and_then(|meta| Cookie::parse(&meta.cookie));
+        if let Some(cookie) = known.clone().filter(|_| meta.is_some_and(|meta| meta.boot == boot)) {
+            let ended = aside(move || end_leftovers(&cookie)).await?;
+            if ended > 0 {
+                tracing::warn!(ended, "children of a manager that is no more");
+            }
+        }
+        let cookie = known.unwrap_or_else(Cookie::make);
+        memory.begin(&Meta { boot, cookie: cookie.as_str().to_owned() }).await?;
         Ok(Some(Recollection { memory, streams, history, cookie, set_aside }))
     }
 }
