@@ -7,7 +7,10 @@ use std::{
 };
 
 use serde::Serialize;
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{verbs::StreamManager, workshop::aside};
@@ -215,12 +218,15 @@ impl Preparation {
         PrepareProgress { stage, done_ms, total_ms: total, speed, eta_ms }
     }
 
-    /// Gives it up: ffmpeg ends, and nothing is left on the disk. Does nothing to one that is finished.
+    /// Gives it up: ffmpeg ends, and nothing half made is left on the disk once it is [over](Self::wait). Does nothing to
+    /// one that is finished.
     pub fn cancel(&self) {
         self.shared.cancel.cancel();
     }
 
     /// Waits until it is finished, and says whether there was anything to do. Cancel safe.
+    ///
+    /// When it failed, what there was of it is off the disk by then, unless the disk is out of reach for 5 s.
     ///
     /// # Errors
     /// Why it failed: `SourceInvalid`, `EncoderUnavailable`, `EncoderFailed`, `Host` when the disk is full or the quota too
@@ -279,8 +285,12 @@ async fn work(shared: Arc<Shared>, production: Production, times: Arc<Times>, cl
         biased;
         () = closing.cancelled() => Err(shared.error(ErrorKind::Closed, "the manager is shutting down")),
         () = shared.cancel.cancelled() => Err(shared.error(ErrorKind::Ended, "it was cancelled")),
-        made = make(&shared, &production, times) => made,
+        made = make(&shared, &production, Arc::clone(&times)) => made,
     };
+    if let Some(keep) = &production.keep {
+        // Whoever is told may look at the disk, or end the process.
+        let _ = timeout(times.encoder_stop, keep.at_rest()).await;
+    }
     let stage = if made.is_ok() { PrepareStage::Finished } else { PrepareStage::Failed };
     {
         let mut state = shared.state();

@@ -220,6 +220,7 @@ impl StreamManager {
 
     /// Ends all streams in order within `grace`, aborts what is left, and closes all subscriptions.
     ///
+    /// Renditions under way are gone from the disk then, unless the disk takes longer than `grace` and two seconds.
     /// Every run is in the [`history`](Self::history) then. What had not been forgotten stays as long as the manager.
     /// Idempotent; a second call waits as well. Cancel safe: the streams go on ending.
     pub async fn shutdown(&self, grace: Duration) {
@@ -247,13 +248,15 @@ impl StreamManager {
             }
         }
         // What is aborted ends at its next breath; a host that blocks its runtime may hold it up.
-        for tasks in [&self.0.services.tasks, &self.0.errands] {
+        // What the streams were keeping goes with them: nothing half written is left to whoever ends the process now.
+        let writers = self.0.sources.workshop.store().map(|store| store.writers());
+        for tasks in [&self.0.services.tasks, &self.0.errands].into_iter().chain(writers) {
             tasks.close();
             let _ = timeout_at(deadline + LAST_BREATH, tasks.wait()).await;
         }
         if let Some(memory) = &self.0.memory {
             // Where they were at the very end.
-            self.save(memory).await;
+            let _ = timeout_at(deadline + LAST_BREATH, self.save(memory)).await;
         }
         let monitor = self.registry().monitor.take();
         let forgetting = self.0.forgetting.lock().unwrap_or_else(PoisonError::into_inner).take();

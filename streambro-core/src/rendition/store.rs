@@ -13,6 +13,7 @@ use std::{
 };
 
 use serde::Serialize;
+use tokio_util::task::TaskTracker;
 
 use super::{
     dir::{Dir, Entry, Kind, Locked},
@@ -45,6 +46,8 @@ pub(crate) struct Store {
     /// What is open here, so that all streams of a rendition share one index.
     open: Mutex<HashMap<String, Weak<Rendition>>>,
     memo: Memo,
+    /// Who writes to it.
+    writers: TaskTracker,
 }
 
 /// How much there is.
@@ -116,11 +119,17 @@ impl Store {
     /// `NotAllowed` when the directory belongs to someone else or others may write to it; `Host` when the system says no.
     pub(crate) fn open(path: &Path, quota: u64) -> Result<Arc<Self>, Error> {
         let dir = Dir::open(path)?;
-        let store = Self { dir, quota, open: Mutex::default(), memo: Memo::default() };
+        let store =
+            Self { dir, quota, open: Mutex::default(), memo: Memo::default(), writers: TaskTracker::new() };
         store
             .begin()
             .map_err(|failure| Error::new(ErrorKind::Host, path.display().to_string(), failure.detail))?;
         Ok(Arc::new(store))
+    }
+
+    /// Who writes here holds a token of it, so that a process that ends in order waits until nothing half written is left.
+    pub(crate) fn writers(&self) -> &TaskTracker {
+        &self.writers
     }
 
     fn begin(&self) -> Result<(), Failure> {

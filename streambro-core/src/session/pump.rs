@@ -79,6 +79,9 @@ pub(super) struct Pump {
     source: Supply,
     /// Since when nothing comes.
     dry_since: Option<Instant>,
+    /// Nothing has come for too long, and this is where the stream is now: the picture stands still unless something is
+    /// there when it is looked for next.
+    overdue: Option<u64>,
     source_ended: bool,
     rotating: bool,
     records: u64,
@@ -130,6 +133,7 @@ impl Pump {
             fetching: None,
             blocked: false,
             dry_since: None,
+            overdue: None,
             source_ended: false,
             rotating: false,
             records: 0,
@@ -218,16 +222,8 @@ impl Pump {
             self.source = Supply::Changed;
             let late = media.saturating_sub(self.sent_until) > times.media_ms(HOLD_AFTER);
             let dry = self.dry_since.is_some_and(|since| now >= since + HOLD_AFTER);
-            match self.skip_to {
-                None if late => self.feed.hold(),
-                // Nothing is left that could be passed over: it begins with the picture that stands still.
-                Some(_) if dry => {
-                    self.feed.hold();
-                    self.feed.pass_over_to(media);
-                    (self.skip_to, self.sent_until) = (None, media);
-                }
-                _ => {}
-            }
+            let overdue = if self.skip_to.is_none() { late } else { dry };
+            self.overdue = overdue.then_some(media);
         }
         if self.sent_until >= self.goal && !self.rotating {
             let lag = media.saturating_sub(self.sent_until);
@@ -343,7 +339,7 @@ impl Pump {
             batch.key = None;
             let filled = self.feed.fill(&self.reader, self.goal, MAX_PACKETS, batch);
             if !matches!(filled, Ok(Fill::Dry)) {
-                self.dry_since = None;
+                (self.dry_since, self.overdue) = (None, None);
             }
             for packet in batch.packets.drain(..) {
                 self.place(&packet);
@@ -355,6 +351,9 @@ impl Pump {
                 Ok(Fill::Dry) => {
                     self.source = Supply::Dry;
                     self.dry_since.get_or_insert_with(Instant::now);
+                    if let Some(media) = self.overdue.take() {
+                        self.hold(media);
+                    }
                 }
                 Ok(Fill::Changed(news)) => {
                     self.source = Supply::Changed;
@@ -373,6 +372,18 @@ impl Pump {
         });
         // What was placed before it can be read.
         failed.map_or(Ok(()), |error| self.source_failed(error.into()))
+    }
+
+    /// Lets the picture stand still: nothing has come for too long, nor is there anything now.
+    fn hold(&mut self, media: u64) {
+        self.feed.hold();
+        // What stands still may be read by another reader.
+        self.source = Supply::Changed;
+        if self.skip_to.take().is_some() {
+            // Nothing is left that could be passed over: it begins with the picture that stands still.
+            self.feed.pass_over_to(media);
+            self.sent_until = media;
+        }
     }
 
     /// Gives a packet this connection's time stamp and queues it, unless the connection does not begin yet or any more.

@@ -13,6 +13,7 @@ use std::{
 };
 
 use tokio::sync::{oneshot, watch};
+use tokio_util::task::TaskTracker;
 
 use super::{disk::Disks, film::Film};
 use crate::{
@@ -38,6 +39,8 @@ pub(crate) struct Keep {
     /// What makes a rendition what it is, for each way to make it.
     settings: Vec<String>,
     hashing: Arc<Hashing>,
+    /// The threads that write for it.
+    writers: TaskTracker,
 }
 
 /// The hash of a film's content, on its way: a film of 10 GB takes its time.
@@ -83,7 +86,13 @@ impl Keep {
                 place.done.send_replace(true);
             })
             .ok()?;
-        Some(Self { store: Arc::clone(store), disks: disks.clone(), settings, hashing })
+        Some(Self {
+            store: Arc::clone(store),
+            disks: disks.clone(),
+            settings,
+            hashing,
+            writers: TaskTracker::new(),
+        })
     }
 
     /// Follows the ways when those before `first` go behind the others.
@@ -125,7 +134,14 @@ impl Keep {
     /// Begins to keep what one way makes, which may become about `likely` bytes. A `patient` one lets ffmpeg wait for the
     /// disk; else it is given up when the disk is too slow.
     pub(crate) fn begin(&self, way: usize, likely: u64, patient: bool) -> Option<Keeper> {
-        Keeper::new(&self.store, &self.key(way)?, likely, patient).ok()
+        Keeper::new(&self.store, &self.writers, &self.key(way)?, likely, patient).ok()
+    }
+
+    /// Waits until nobody writes for it any more: what was finished is there, of what was given up there is nothing. As long
+    /// as the disk takes, which on a dead mount is for ever. Cancel safe.
+    pub(crate) async fn at_rest(&self) {
+        self.writers.close();
+        self.writers.wait().await;
     }
 
     fn key(&self, way: usize) -> Option<Key> {
@@ -148,8 +164,8 @@ pub(crate) struct Keeper {
     outcome: Option<oneshot::Receiver<Result<Arc<Rendition>, Failure>>>,
     /// Why it was given up.
     failed: Arc<Mutex<Option<String>>>,
-    /// Bytes that wait for the disk.
-    waiting: Arc<AtomicUsize>,
+    /// What the thread looks at.
+    desk: Arc<Desk>,
     /// Whether they may hold up ffmpeg.
     patient: bool,
     /// The last time stamp of each track.
@@ -157,6 +173,15 @@ pub(crate) struct Keeper {
     /// The same when the current run began, until the run is beyond it: what it repeats is there already.
     known: [Option<u32>; 2],
     begun: bool,
+}
+
+/// What a keeper and its thread share.
+#[derive(Debug, Default)]
+struct Desk {
+    /// Bytes that wait for the disk.
+    waiting: AtomicUsize,
+    /// What waits is for nobody any more.
+    given_up: AtomicBool,
 }
 
 /// What the thread writes.
@@ -173,15 +198,23 @@ impl Keeper {
     ///
     /// # Errors
     /// When no thread can be started.
-    fn new(store: &Arc<Store>, key: &Key, likely: u64, patient: bool) -> std::io::Result<Self> {
+    fn new(
+        store: &Arc<Store>,
+        writers: &TaskTracker,
+        key: &Key,
+        likely: u64,
+        patient: bool,
+    ) -> std::io::Result<Self> {
         let (frames, inbox) = channel();
         let (tell, outcome) = oneshot::channel();
         let failed = Arc::<Mutex<Option<String>>>::default();
-        let waiting = Arc::new(AtomicUsize::new(0));
+        let desk = Arc::<Desk>::default();
         let (store, key, slot) = (Arc::clone(store), key.clone(), Arc::clone(&failed));
-        let written = Arc::clone(&waiting);
+        let (place, at_work) = (Arc::clone(&desk), [writers.token(), store.writers().token()]);
         thread::Builder::new().name("streambro-keeper".to_owned()).spawn(move || {
-            let kept = store.create(&key, likely).and_then(|draft| keep(draft, &inbox, &written));
+            // Goes after the draft has.
+            let _at_work = at_work;
+            let kept = store.create(&key, likely).and_then(|draft| keep(draft, &inbox, &place));
             match kept {
                 // Its sender is gone: it was given up.
                 Ok(None) => {}
@@ -196,7 +229,7 @@ impl Keeper {
             frames: Some(frames),
             outcome: Some(outcome),
             failed,
-            waiting,
+            desk,
             patient,
             last: [None; 2],
             known: [None; 2],
@@ -242,7 +275,7 @@ impl Keeper {
 
     fn send(&mut self, piece: Piece) {
         let Some(frames) = &self.frames else { return };
-        let waiting = self.waiting.fetch_add(piece.len(), Relaxed);
+        let waiting = self.desk.waiting.fetch_add(piece.len(), Relaxed);
         if waiting > MOST_WAITING {
             self.give_up("a rendition is not kept: the disk is too slow for it");
         } else if frames.send(piece).is_err() {
@@ -253,15 +286,22 @@ impl Keeper {
 
     /// Whether ffmpeg may go on: a patient one lets it wait for the disk.
     pub(super) fn has_room(&self) -> bool {
-        !self.patient || self.failure().is_some() || self.waiting.load(Relaxed) < MOST_WAITING / 2
+        !self.patient || self.failure().is_some() || self.desk.waiting.load(Relaxed) < MOST_WAITING / 2
     }
 
     /// Gives it up: nothing is left on the disk.
     pub(crate) fn give_up(&mut self, why: &str) {
-        self.frames = None;
+        self.abandon();
         self.outcome = None;
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
         failed.get_or_insert_with(|| why.to_owned());
+    }
+
+    fn abandon(&mut self) {
+        if self.frames.is_some() {
+            self.desk.given_up.store(true, Relaxed);
+            self.frames = None;
+        }
     }
 
     /// Why it was given up, if it was.
@@ -277,13 +317,19 @@ impl Keeper {
     }
 }
 
-fn keep(
-    mut draft: Draft,
-    inbox: &Receiver<Piece>,
-    waiting: &AtomicUsize,
-) -> Result<Option<Arc<Rendition>>, Failure> {
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        // One that was finished has let go of its frames before.
+        self.abandon();
+    }
+}
+
+fn keep(mut draft: Draft, inbox: &Receiver<Piece>, desk: &Desk) -> Result<Option<Arc<Rendition>>, Failure> {
     while let Ok(piece) = inbox.recv() {
-        waiting.fetch_sub(piece.len(), Relaxed);
+        if desk.given_up.load(Relaxed) {
+            break;
+        }
+        desk.waiting.fetch_sub(piece.len(), Relaxed);
         match piece {
             Piece::Tag(tag) => draft.append(&tag)?,
             Piece::Key(ms, tag) => {

@@ -1,14 +1,43 @@
 //! Renditions that are made ahead of time.
 
-use std::time::Duration;
+use std::{
+    fs::File,
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use streambro_core::{
-    EncodingState, ErrorKind, Phase, PrepareOutcome, PrepareStage, Repeat, Source, StreamManager, Video,
+    EncodingState, ErrorKind, Phase, PrepareOutcome, PrepareStage, Reason, Repeat, Source, StreamManager,
+    Video,
 };
 use streambro_tests::{ffmpeg::Clip, nginx::Nginx, scratch};
 use tokio::time::timeout;
 
-use super::desk::{BOUND, reach, small, spec};
+use super::desk::{BOUND, ends, reach, small, soon, spec};
+
+/// A disk that lets no draft grow for a while: the directory is locked, as another process does for a moment.
+struct Slow(File);
+
+impl Slow {
+    fn disk(dir: &Path) -> Self {
+        let dir = File::open(dir).unwrap();
+        dir.lock().unwrap();
+        Self(dir)
+    }
+
+    /// Ends it after a while, which is shorter than anybody waits for a lock.
+    async fn recovers(self) {
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        self.0.unlock().unwrap();
+    }
+}
+
+/// What is kept in a directory, half written or whole.
+fn files(dir: &Path) -> Vec<String> {
+    let names =
+        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.ends_with(".flv") || name.ends_with(".part")).collect()
+}
 
 #[tokio::test]
 async fn what_was_prepared_is_found_by_the_stream_that_wants_it() {
@@ -62,18 +91,80 @@ async fn one_that_is_cancelled_or_dropped_leaves_no_ffmpeg_and_no_file() {
     timeout(BOUND, manager.shutdown(Duration::from_secs(10))).await.unwrap();
     let error = timeout(BOUND, left.wait()).await.unwrap().unwrap_err();
     assert_eq!(error.kind, ErrorKind::Closed);
-    let leftovers = || {
-        std::fs::read_dir(dir.path()).unwrap().filter(|entry| {
-            entry.as_ref().unwrap().path().extension().is_some_and(|end| end == "flv" || end == "part")
-        })
-    };
-    for _ in 0..500 {
-        if leftovers().count() == 0 {
-            return;
-        }
+    assert_eq!(files(dir.path()), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn who_is_told_that_it_was_given_up_finds_nothing_of_it_on_a_disk_that_is_slow() {
+    let film = Clip::new().seconds(60.0).make().await;
+    let dir = scratch();
+    // A draft asks for room every 256 KiB.
+    let manager = StreamManager::builder().renditions(dir.path(), 4 << 20).build().await.unwrap();
+    let preparation = manager.prepare(&Source::file(&film), small()).await.unwrap();
+    let done = || preparation.progress().done_ms;
+    soon("a draft", || (!files(dir.path()).is_empty() && done() > 0).then_some(())).await;
+    let slow = Slow::disk(dir.path());
+    // Until it waits for the disk. When ffmpeg is slower than that, less is shown and nothing is wrong.
+    let (from, since) = (done(), Instant::now());
+    while done() < from + 10_000 && since.elapsed() < Duration::from_secs(2) {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    panic!("{:?}", leftovers().collect::<Vec<_>>());
+    preparation.cancel();
+    let told = async {
+        let error = timeout(BOUND, preparation.wait()).await.unwrap().unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Ended);
+        assert_eq!(files(dir.path()), Vec::<String>::new());
+    };
+    tokio::join!(told, slow.recovers());
+}
+
+#[tokio::test]
+async fn a_lap_that_is_stopped_in_its_middle_leaves_nothing_though_the_stream_can_still_be_looked_at() {
+    let nginx = Nginx::start().await;
+    let film = Clip::new().seconds(12.0).make().await;
+    let dir = scratch();
+    let manager = StreamManager::builder()
+        .renditions(dir.path(), 100_000_000)
+        .keep_ended(Duration::from_secs(60 * 60))
+        .build()
+        .await
+        .unwrap();
+    let spec = spec(&film, Repeat::Forever, &nginx.rtmp_url("live"), "middle").video(small());
+    let stream = manager.start(spec).await.unwrap();
+    reach(&stream, Phase::Live).await;
+    assert_eq!(files(dir.path()).len(), 1, "{:#?}", stream.status());
+    manager.stop("middle").unwrap();
+    ends(&stream, Reason::Stopped).await;
+    soon("an empty directory", || files(dir.path()).is_empty().then_some(())).await;
+    assert!(manager.status("middle").unwrap().encoding.is_some());
+}
+
+#[tokio::test]
+async fn a_shutdown_leaves_nothing_half_written_on_a_disk_that_is_slow() {
+    let nginx = Nginx::start().await;
+    let film = Clip::new().seconds(12.0).make().await;
+    let dir = scratch();
+    // A draft asks for room every 64 KiB, which is more often than every two seconds.
+    let manager = StreamManager::builder().renditions(dir.path(), 1 << 20).build().await.unwrap();
+    let spec = spec(&film, Repeat::Forever, &nginx.rtmp_url("live"), "slow").video(small());
+    let stream = manager.start(spec).await.unwrap();
+    reach(&stream, Phase::Live).await;
+    assert_eq!(files(dir.path()).len(), 1, "{:#?}", stream.status());
+    let slow = Slow::disk(dir.path());
+    let reached = || stream.status().encoding.unwrap().reached_ms;
+    let (from, since) = (reached(), Instant::now());
+    while reached() < from + 2_000 && since.elapsed() < Duration::from_secs(3) {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let down = async {
+        timeout(BOUND, manager.shutdown(Duration::from_secs(10))).await.unwrap();
+        assert_eq!(files(dir.path()), Vec::<String>::new());
+    };
+    let recovers = async {
+        stream.ended().await;
+        slow.recovers().await;
+    };
+    tokio::join!(down, recovers);
 }
 
 #[tokio::test]

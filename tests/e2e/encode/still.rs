@@ -16,7 +16,7 @@ use streambro_tests::{
 };
 
 use super::desk::{
-    BOUND, ends, lives, manager_with, phases, pid, reach, signal, small, spec, times, unbroken, until,
+    BOUND, ends, lives, manager_with, phases, pid, reach, signal, small, soon, spec, times, unbroken, until,
 };
 
 /// How long nothing comes at most: a second, a tick, a picture, and what a busy machine adds.
@@ -60,6 +60,54 @@ async fn an_ffmpeg_that_stands_still_is_replaced_in_time_and_nobody_notices() {
     decodes(&files[0]).await;
 }
 
+/// Lets the host pause while a second ffmpeg brings what is due, and plays to the end. Returns whether the host was soon
+/// enough: before the picture stood still by right.
+async fn pauses(nginx: &Nginx, film: &Path, name: &str) -> bool {
+    // The second has all of it ready, and as much in the pipe as goes into one, before it is said to be there.
+    let late = "while [ ! -e \"$dir/go\" ]; do sleep 0.02; done\n\"$real\" \"$@\" >\"$dir/out\"\n\
+                { head -c 60000 \"$dir/out\"; touch \"$dir/made\"; tail -c +60001 \"$dir/out\"; }";
+    let wrapper = Wrapper::runs(&format!("[ $run -eq 1 ] && exec \"$real\" -t 3 \"$@\"\n{late}"));
+    let manager =
+        manager_with(Some(&wrapper), |times| times.backoff_first = Duration::from_millis(100)).await;
+    let mut events = manager.subscribe(256);
+    let spec = spec(film, Repeat::Once, &nginx.rtmp_url("live"), name).video(small());
+    let stream = manager.start(spec).await.unwrap();
+    reach(&stream, Phase::Live).await;
+    soon("an end of what there is", || (stream.status().media_ms > 3_200).then_some(())).await;
+    let in_time = stream.status().phase == Phase::Live && stream.status().media_ms < 3_900;
+    std::fs::write(wrapper.file("go"), "").unwrap();
+    let since = Instant::now();
+    // Nothing of the stream runs meanwhile: its runtime has this one thread.
+    while since.elapsed() < Duration::from_millis(1_200) || !wrapper.file("made").exists() {
+        assert!(since.elapsed() < BOUND, "ffmpeg makes nothing");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let status = ends(&stream, Reason::Finished).await;
+    assert_eq!((status.legs[0].attempts, status.encoding.unwrap().runs), (1, 2));
+    let phases = phases(&mut events);
+    if in_time {
+        assert!(!phases.iter().any(|(to, _)| *to == Phase::Holding), "{phases:?}");
+        let files = nginx.settled(name, 1, BOUND).await;
+        let (video, audio) = times(&files[0]).await;
+        unbroken(&video, 100.0);
+        unbroken(&audio, 60.0);
+        assert!((238..=244).contains(&video.len()), "{} pictures of 240", video.len());
+    }
+    in_time
+}
+
+#[tokio::test]
+async fn a_host_that_pauses_finds_what_has_come_meanwhile_before_it_lets_the_picture_stand_still() {
+    let nginx = Nginx::start().await;
+    let film = Clip::new().seconds(8.0).make().await;
+    for name in ["one", "two", "three"] {
+        if pauses(&nginx, &film, name).await {
+            return;
+        }
+    }
+    panic!("this machine is too busy for anything that has a clock");
+}
+
 #[tokio::test]
 async fn without_anything_to_send_the_picture_stands_still_in_silence_until_a_keyframe_comes() {
     let nginx = Nginx::start().await;
@@ -86,8 +134,7 @@ async fn without_anything_to_send_the_picture_stands_still_in_silence_until_a_ke
     let status = stream.status();
     assert_eq!((status.reason, status.legs[0].attempts, status.legs[0].skips), (None, 1, 0), "{status:#?}");
     let resumed = status.media_ms;
-    super::desk::soon("two seconds more", || (stream.status().media_ms > resumed + 2_000).then_some(()))
-        .await;
+    soon("two seconds more", || (stream.status().media_ms > resumed + 2_000).then_some(())).await;
     manager.stop("dry").unwrap();
     ends(&stream, Reason::Stopped).await;
     assert!(phases(&mut events).iter().all(|(to, _)| *to != Phase::Reconnecting));

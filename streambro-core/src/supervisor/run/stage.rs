@@ -132,6 +132,12 @@ struct Maker {
     fault: Arc<OnceLock<(Reason, String)>>,
 }
 
+impl Drop for Maker {
+    fn drop(&mut self) {
+        self.studio.close();
+    }
+}
+
 impl Maker {
     async fn make(self, mut passes: Passes) {
         let (stop, stopped) = watch::channel(false);

@@ -5,7 +5,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicUsize, Ordering::Relaxed},
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
     },
     time::Duration,
 };
@@ -37,6 +37,8 @@ pub(super) struct Studio {
     tape: Arc<Tape>,
     figures: Arc<PassFigures>,
     keeper: Arc<Mutex<Option<Keeper>>>,
+    /// Nothing more is made.
+    closed: AtomicBool,
     /// Which of the production's ways is gone, beginning with 1; 0 before the first run.
     way: AtomicUsize,
     flows: Notify,
@@ -76,6 +78,7 @@ impl Studio {
             tape: Arc::default(),
             figures: Arc::default(),
             keeper: Arc::default(),
+            closed: AtomicBool::new(false),
             way: AtomicUsize::new(0),
             flows: Notify::new(),
             is_item: false,
@@ -210,10 +213,18 @@ impl Studio {
         }
         *self.keeper() = None;
         let film = keep.find(plan.encoder).await;
-        if film.is_none() {
-            *self.keeper() = keep.begin(plan.encoder, self.production.likely_bytes(), false);
+        let mut keeper = self.keeper();
+        if film.is_none() && !self.closed.load(Relaxed) {
+            *keeper = keep.begin(plan.encoder, self.production.likely_bytes(), false);
         }
         film
+    }
+
+    /// Nothing more is made: what was being kept of a lap is given up. Others may look at the studio for as long as they like.
+    pub(super) fn close(&self) {
+        let mut keeper = self.keeper();
+        self.closed.store(true, Relaxed);
+        *keeper = None;
     }
 
     /// Ends the copy that was kept of a lap. Returns it once it is safe on the disk.

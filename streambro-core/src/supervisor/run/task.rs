@@ -77,6 +77,14 @@ pub(super) struct Supervisor {
     finished: bool,
 }
 
+impl Drop for Supervisor {
+    fn drop(&mut self) {
+        if let Some(studio) = &self.studio {
+            studio.close();
+        }
+    }
+}
+
 /// What has ended: a connection, or a run of ffmpeg.
 enum Ended {
     Leg(usize, LegEnd),
