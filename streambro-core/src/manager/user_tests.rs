@@ -1,16 +1,20 @@
 //! What a user may see and do, and what not.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use tokio::time::timeout;
 
 use super::tests::{BOUND, ends, narrow, reach, runs, spec};
 use crate::{
-    ErrorKind, Phase, Platform, PlaylistKind, Reason, Result, StreamManager, StreamSpec, UserScope, Verdict,
+    ErrorKind, Phase, Platform, PlaylistKind, Reason, Result, Schedule, StreamManager, StreamSpec, UserScope, Verdict,
 };
 
 /// Every call of a user that names a stream which is there already.
-const CALLS: [&str; 13] = [
+const CALLS: [&str; 17] = [
+    "reschedule",
+    "extend",
+    "clear_end",
+    "cancel",
     "replace",
     "stop",
     "stream",
@@ -27,9 +31,11 @@ const CALLS: [&str; 13] = [
 ];
 
 /// Every call of a user that names none.
-const OTHERS: [&str; 10] = [
+const OTHERS: [&str; 12] = [
     "user",
     "start",
+    "schedule",
+    "upcoming",
     "explain",
     "analyze",
     "analyze_for",
@@ -74,6 +80,10 @@ async fn call(scope: &UserScope, call: &str, id: &str) -> Result<()> {
         "remove_destination" => scope.remove_destination(id, 0),
         "enable_destination" => scope.enable_destination(id, 0, false),
         "rotate_destination" => scope.rotate_destination(id, 0),
+        "reschedule" => scope.reschedule(id, Schedule::new()).await.map(|_| ()),
+        "extend" => scope.extend(id, Duration::from_secs(1)).await.map(|_| ()),
+        "clear_end" => scope.clear_end(id).await.map(|_| ()),
+        "cancel" => scope.cancel(id).await,
         "edit" => scope.edit(id, PlaylistKind::Main, None, []).await.map(|_| ()),
         _ => panic!("{call} is not tested"),
     }
@@ -107,7 +117,9 @@ fn every_call_of_a_host_is_a_users_too_or_there_is_a_reason() {
         include_str!("monitor.rs"),
         include_str!("outlook.rs"),
         include_str!("prepare.rs"),
+        include_str!("timetable/verbs.rs"),
         include_str!("verbs.rs"),
+        include_str!("views.rs"),
     ];
     let hosts = calls("\nimpl StreamManager", &sources);
     let named: BTreeSet<_> =

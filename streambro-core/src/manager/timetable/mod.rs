@@ -2,6 +2,8 @@
 
 mod clash;
 mod places;
+#[cfg(test)]
+mod tests;
 mod verbs;
 
 use std::{
