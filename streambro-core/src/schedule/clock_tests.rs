@@ -264,9 +264,7 @@ fn nothing_scheduled_is_decided_before_the_clock_is_set() {
     assert_eq!(desk.run("2 h"), [""; 0]);
     desk.clocks.set("2026-06-01T12:59:50");
     assert_eq!(desk.look(), "+a +hour +until");
-    for id in ["a", "hour", "until"] {
-        desk.start(id);
-    }
+    assert_eq!(["a", "hour", "until"].map(|id| desk.start(id)), [true; 3]);
     assert_eq!(desk.run("12 h"), ["-a 13:00:00", "-hour 13:59:50", "-until 20:00:00", "+daily 00:00:00"]);
 }
 

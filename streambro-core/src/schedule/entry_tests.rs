@@ -69,14 +69,12 @@ impl Rule {
         let long = |seconds: i64| Duration::from_secs(seconds.unsigned_abs());
         let schedule = match self.kind {
             Kind::Always => return None,
-            Kind::Once { start, end } => {
-                let schedule = Schedule::new().starting(at(start));
-                end.map_or(schedule.clone(), |end| schedule.ending(at(end)))
+            Kind::Once { start, end: Some(end) } => Schedule::new().starting(at(start)).ending(at(end)),
+            Kind::Once { start, end: None } => Schedule::new().starting(at(start)),
+            Kind::Lasting { start: Some(start), length } => {
+                Schedule::new().starting(at(start)).lasting(long(length))
             }
-            Kind::Lasting { start, length } => {
-                let schedule = Schedule::new().lasting(long(length));
-                start.map_or(schedule.clone(), |start| schedule.starting(at(start)))
-            }
+            Kind::Lasting { start: None, length } => Schedule::new().lasting(long(length)),
             Kind::Daily { from, length, elapsed: true } => {
                 Schedule::new().window(Window::daily(time(from), long(length)))
             }
@@ -295,8 +293,8 @@ impl World {
     }
 
     fn now(&self) -> Now {
-        let passed = Duration::from_secs(self.passed.unsigned_abs());
-        Now { wall: Timestamp::from_second(self.wall).unwrap(), passed }
+        let wall = Timestamp::from_second(self.wall).unwrap();
+        Now { wall, passed: Duration::from_secs(self.passed.unsigned_abs()) }
     }
 
     fn entry(&self) -> Option<&Entry> {
@@ -448,7 +446,7 @@ impl World {
             _ => {}
         }
         self.model.gone |= self.entry().is_none();
-        if kind > 9 && dice.below(3) > 0 || kind <= 9 {
+        if kind <= 9 || dice.below(3) > 0 {
             self.log.push("look".into());
             self.look();
         }
