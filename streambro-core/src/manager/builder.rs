@@ -11,7 +11,7 @@ use super::{
     monitor,
     open::Sources,
     timetable::Timetable,
-    verbs::StreamManager,
+    verbs::{Equipment, StreamManager},
     workshop::{self, Workshop, aside},
 };
 use crate::{
@@ -376,19 +376,17 @@ impl Builder {
             times,
             epoch: Instant::now(),
         };
-        let timetable = Arc::new(Timetable::new(self.clock));
-        let memory = recollection.as_ref().map(|recollection| Arc::clone(&recollection.memory));
-        let manager = StreamManager::new(
+        let manager = StreamManager::new(Equipment {
             sources,
             ledger,
-            self.reserve,
-            self.policy,
+            reserve: self.reserve,
+            policy: self.policy,
             services,
             monitor,
             wanted,
-            timetable,
-            memory,
-        );
+            timetable: Timetable::new(self.clock),
+            memory: recollection.as_ref().map(|recollection| Arc::clone(&recollection.memory)),
+        });
         if let Some(Recollection { streams, history, set_aside, .. }) = recollection {
             manager.0.services.books.restore(history);
             manager.recall(streams, set_aside);

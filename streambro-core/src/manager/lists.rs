@@ -25,6 +25,9 @@ use crate::{
     survey::{Opened, source_error},
 };
 
+/// After a long time away the list goes on behind so many items at the latest: each is opened for its length.
+const MOST_PASSED_OVER: usize = 1_000;
+
 /// Of what an edit adds so many items are looked at before it is made; the rest when their turn comes.
 const MOST_LOOKED_AT: usize = 16;
 
@@ -35,9 +38,10 @@ impl Sources {
         list: &Playlist,
         spec: &StreamSpec,
         [seen_at, heard_at]: [Option<&ListPlace>; 2],
+        away_ms: u64,
     ) -> Result<Prepared> {
         let Some(sound) = &spec.source.sound else {
-            let (picture, work) = self.open_list(list, spec, None, seen_at).await?;
+            let (picture, work) = self.open_list(list, spec, None, seen_at, away_ms).await?;
             return Ok(Prepared::Lists(Rolls { picture, sound: None, work }));
         };
         if spec.video != Video::Copy {
@@ -63,10 +67,10 @@ impl Sources {
             ));
         }
         let [picture_format, sound_format] = Format::of_layers(&seen.index, &heard.index);
-        let (picture, _) = self.open_list(list, spec, Some(picture_format), seen_at).await?;
+        let (picture, _) = self.open_list(list, spec, Some(picture_format), seen_at, away_ms).await?;
         // Silence is what follows a list of songs that has ended.
         let endless = Playlist { at_end: AtEnd::Hold, ..(**sound).clone() };
-        let (sound, _) = self.open_list(&endless, spec, Some(sound_format), heard_at).await?;
+        let (sound, _) = self.open_list(&endless, spec, Some(sound_format), heard_at, away_ms).await?;
         Ok(Prepared::Lists(Rolls { picture, sound: Some(sound), work: None }))
     }
 
@@ -79,15 +83,16 @@ impl Sources {
         spec: &StreamSpec,
         format: Option<Format>,
         place: Option<&ListPlace>,
+        away_ms: u64,
     ) -> Result<(Arc<Roll>, Option<Work>)> {
         if let Some(place) = place.filter(|place| place.playing.is_some()) {
-            let opened = self.open_list_at(list, spec, format.clone(), Some(place)).await;
+            let opened = self.open_list_at(list, spec, format.clone(), Some(place), away_ms).await;
             if opened.is_ok() {
                 return opened;
             }
         }
         let rest = place.map(|place| ListPlace { playing: None, ..place.clone() });
-        self.open_list_at(list, spec, format, rest.as_ref()).await
+        self.open_list_at(list, spec, format, rest.as_ref(), 0).await
     }
 
     async fn open_list_at(
@@ -96,6 +101,7 @@ impl Sources {
         spec: &StreamSpec,
         format: Option<Format>,
         place: Option<&ListPlace>,
+        away_ms: u64,
     ) -> Result<(Arc<Roll>, Option<Work>)> {
         let repeat = if format.as_ref().is_some_and(|format| format.layer() == Layer::Sound) {
             Repeat::Forever
@@ -103,8 +109,11 @@ impl Sources {
             spec.source.repeat
         };
         let mut ahead = place.map_or_else(|| Rundown::new(list, repeat), |place| place.rundown.clone());
+        let mut again = place.and_then(|place| place.playing.clone());
+        if let Some(playing) = again.take_if(|_| away_ms > 0) {
+            again = Some(self.pass_over(&mut ahead, playing, away_ms).await);
+        }
         let rundown = ahead.clone();
-        let again = place.and_then(|place| place.playing.clone());
         let first = again.clone().or_else(|| ahead.advance().map(|slot| Wanted { slot, skip_ms: 0 }));
         let Some(first) = first else { return Err(nothing()) };
         let second = ahead.upcoming().cloned();
@@ -126,6 +135,25 @@ impl Sources {
             roll.offer(first, Show::Clip(clip));
         }
         Ok((Arc::new(roll), work))
+    }
+
+    /// Passes over what would have played meanwhile, as far as its length is known without ffmpeg.
+    async fn pass_over(&self, ahead: &mut Rundown, from: Wanted, away_ms: u64) -> Wanted {
+        let (mut wanted, mut away_ms) = (from, away_ms);
+        for _ in 0..MOST_PASSED_OVER {
+            let item = &wanted.slot.item;
+            let Ok(film) = self.open_film(&item.file).await else { break };
+            let end_ms = film.index.length_ms().min(item.to_ms.unwrap_or(u64::MAX));
+            let left_ms = end_ms.saturating_sub(item.from_ms.unwrap_or(0) + wanted.skip_ms);
+            if away_ms < left_ms {
+                wanted.skip_ms += away_ms;
+                break;
+            }
+            let Some(slot) = ahead.advance() else { break };
+            away_ms -= left_ms;
+            wanted = Wanted { slot, skip_ms: 0 };
+        }
+        wanted
     }
 
     /// What a playlist looks and sounds like that begins with these.

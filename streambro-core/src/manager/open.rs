@@ -69,20 +69,21 @@ impl Sources {
         unix_ms: u64,
     ) -> Result<(Prepared, Start)> {
         let place = comeback.map(|comeback| &comeback.place);
+        let away_ms = match spec.resume {
+            Resume::WallClock => comeback.map_or(0, |comeback| unix_ms.saturating_sub(comeback.unix_ms)),
+            _ => 0,
+        };
         if let Some(list) = spec.source.list() {
             let places = match place {
-                Some(Place::Lists { picture, sound }) => [Some(picture), sound.as_ref()],
+                Some(Place::Lists(lists)) => [Some(&lists.picture), lists.sound.as_ref()],
                 _ => [None, None],
             };
-            let lists = Box::pin(self.open_lists(&list, spec, places)).await?;
+            let lists = Box::pin(self.open_lists(&list, spec, places, away_ms)).await?;
             return Ok((lists, Start::default()));
         }
         let prepared = self.open_file(spec).await?;
-        let start = match (place, comeback) {
-            (Some(Place::File(place)), Some(comeback)) => {
-                let away_ms = unix_ms.saturating_sub(comeback.unix_ms);
-                Box::pin(self.find_start(&prepared, *place, away_ms, spec)).await
-            }
+        let start = match place {
+            Some(Place::File(place)) => Box::pin(self.find_start(&prepared, *place, away_ms, spec)).await,
             _ => Start::default(),
         };
         Ok((prepared, start))
@@ -113,7 +114,6 @@ impl Sources {
             Prepared::Production(made) => made.source.length_ms.unwrap_or(0),
             Prepared::Lists(_) => 0,
         };
-        let away_ms = if spec.resume == Resume::WallClock { away_ms } else { 0 };
         let place = place.later(away_ms, length_ms, spec.source.repeat);
         match prepared {
             _ if place.ms == 0 => Start { place, part: None },

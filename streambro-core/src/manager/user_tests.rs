@@ -6,7 +6,8 @@ use tokio::time::timeout;
 
 use super::tests::{BOUND, ends, narrow, reach, runs, spec};
 use crate::{
-    ErrorKind, Phase, Platform, PlaylistKind, Reason, Result, Schedule, StreamManager, StreamSpec, UserScope, Verdict,
+    ErrorKind, Phase, Platform, PlaylistKind, Reason, Result, Schedule, StreamManager, StreamSpec, UserScope,
+    Verdict,
 };
 
 /// Every call of a user that names a stream which is there already.

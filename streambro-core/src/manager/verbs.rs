@@ -63,23 +63,28 @@ pub(super) struct Inner {
     forgetting: Mutex<Option<JoinHandle<()>>>,
 }
 
+/// What a manager is made of.
+pub(super) struct Equipment {
+    pub(super) sources: Arc<Sources>,
+    pub(super) ledger: Arc<Ledger>,
+    pub(super) reserve: u64,
+    pub(super) policy: DestinationPolicy,
+    pub(super) services: Services,
+    pub(super) monitor: Settings,
+    pub(super) wanted: Wanted,
+    pub(super) timetable: Timetable,
+    pub(super) memory: Option<Arc<Memory>>,
+}
+
 impl StreamManager {
     /// Begins to set up a manager.
     pub fn builder() -> Builder {
         Builder::default()
     }
 
-    pub(super) fn new(
-        sources: Arc<Sources>,
-        ledger: Arc<Ledger>,
-        reserve: u64,
-        policy: DestinationPolicy,
-        services: Services,
-        monitor: Settings,
-        wanted: Wanted,
-        timetable: Arc<Timetable>,
-        memory: Option<Arc<Memory>>,
-    ) -> Self {
+    pub(super) fn new(equipment: Equipment) -> Self {
+        let Equipment { sources, ledger, reserve, policy, services, monitor, wanted, timetable, memory } =
+            equipment;
         let registry = Arc::new(Mutex::new(Registry::new(services.books.keep.ended)));
         let runtime = Handle::current();
         let forgetting = forget_ended(Arc::downgrade(&registry), Arc::clone(&services.books));
@@ -93,7 +98,7 @@ impl StreamManager {
             wanted,
             closing: CancellationToken::new(),
             errands: TaskTracker::new(),
-            timetable,
+            timetable: Arc::new(timetable),
             memory,
             registry,
             forgetting: Mutex::new(Some(runtime.spawn(forgetting))),

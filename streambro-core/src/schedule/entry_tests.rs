@@ -196,7 +196,7 @@ impl Model {
         if self.on.is_none()
             && let Some(span) = self.current(wall)
         {
-            if self.rule.skips && !is_always && wall - span.start > 60 {
+            if self.rule.skips && !is_always && wall - span.start.max(self.since) > 60 {
                 self.finish_current(wall);
             } else {
                 self.begin(span, wall, passed);

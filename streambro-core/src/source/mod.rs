@@ -22,7 +22,7 @@ pub(crate) use film::{Clip, Film, Kept, Prepared, Reel, Show, Staged};
 pub(crate) use keeper::{Keep, Keeper};
 pub(crate) use opener::{Opener, Opening};
 pub(crate) use pass::{Child, PassEnd, PassFault, PassFigures, PassNews, PassSource};
-pub(crate) use place::{FilePlace, ListPlace, Place, Start};
+pub(crate) use place::{FilePlace, ListPlace, ListPlaces, Place, Start};
 pub(crate) use production::{Production, Way};
 pub(crate) use reader::{Piece, Reader};
 pub(crate) use roll::{Roll, Rolls, Wanted};

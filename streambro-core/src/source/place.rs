@@ -12,13 +12,33 @@ pub(crate) enum Place {
     /// In a file.
     File(FilePlace),
     /// In playlists.
-    Lists {
-        /// What is seen; and heard, unless another one is.
-        picture: ListPlace,
-        /// What is heard.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        sound: Option<ListPlace>,
-    },
+    Lists(Box<ListPlaces>),
+}
+
+/// A place in each of a stream's playlists.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct ListPlaces {
+    /// What is seen; and heard, unless another one is.
+    pub(crate) picture: ListPlace,
+    /// What is heard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) sound: Option<ListPlace>,
+}
+
+impl ListPlaces {
+    /// Each of them.
+    pub(crate) fn each(&self) -> impl Iterator<Item = &ListPlace> {
+        [Some(&self.picture), self.sound.as_ref()].into_iter().flatten()
+    }
+
+    /// The same with other times in the items that play, one for each list.
+    pub(crate) fn at(mut self, times: impl IntoIterator<Item = u64>) -> Self {
+        let lists = [Some(&mut self.picture), self.sound.as_mut()].into_iter().flatten();
+        for (list, ms) in lists.zip(times) {
+            list.playing.iter_mut().for_each(|playing| playing.skip_ms = ms);
+        }
+        self
+    }
 }
 
 /// A place in a file that plays lap after lap.

@@ -147,7 +147,8 @@ fn redb_file(path: &Path, format: Option<u64>) {
 
 #[tokio::test]
 async fn what_is_no_state_of_ours_is_refused_and_set_aside_only_on_demand() {
-    let words: [(&str, &str, fn(&Path)); 8] = [
+    type Case = (&'static str, &'static str, fn(&Path));
+    let words: [Case; 8] = [
         ("empty", "cut off", |path| fs::write(path, "").unwrap()),
         ("text", "no state of streambro", |path| fs::write(path, "key = value\n".repeat(500)).unwrap()),
         ("zeros", "no state of streambro", |path| fs::write(path, vec![0; 70_000]).unwrap()),

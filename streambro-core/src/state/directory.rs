@@ -66,6 +66,15 @@ impl RedbStore {
         aside(move || Kept::open(&path, set_aside)).await?
     }
 
+    /// Gives what is there another name, whatever it is, and begins with nothing. Returns where it is now.
+    ///
+    /// # Errors
+    /// `Host` when the system says no.
+    pub(crate) async fn renew(&self) -> Result<PathBuf> {
+        let mut kept = self.alone().await;
+        aside(move || kept.renew()).await?
+    }
+
     /// The one after the other, in the order in which they were asked for.
     async fn alone(&self) -> OwnedMutexGuard<Kept> {
         Arc::clone(&self.0).lock_owned().await
@@ -129,6 +138,14 @@ impl Kept {
         }
         let kept = Self { database: None, verified: true, dir, _lock: lock };
         Ok(Opened { store: RedbStore(Arc::new(Mutex::new(kept))), set_aside: gone })
+    }
+
+    fn renew(&mut self) -> Result<PathBuf> {
+        self.database = None;
+        let gone = self.dir.set_aside()?;
+        self.dir.create().map_err(|error| self.dir.host("the state cannot be kept", &error))?;
+        self.verified = true;
+        Ok(gone)
     }
 
     fn load(&self) -> Result<Records> {
@@ -234,7 +251,7 @@ impl Directory {
         file::create(draft.try_clone()?)?;
         draft.sync_all()?;
         rustix::fs::renameat(&self.handle, DRAFT, &self.handle, STATE)?;
-        Ok(self.handle.sync_all()?)
+        self.handle.sync_all()
     }
 
     /// Gives what is not to be used a name of its own.

@@ -14,11 +14,15 @@ pub(crate) use directory::RedbStore;
 pub use keys::KeyProvider;
 pub use store::{Change, Store};
 
-#[cfg(all(test, feature = "state"))]
+#[cfg(test)]
+#[cfg(feature = "state")]
 mod crash_tests;
-#[cfg(all(test, feature = "state"))]
+#[cfg(test)]
+#[cfg(feature = "state")]
 mod damage_tests;
-#[cfg(all(test, feature = "state"))]
+#[cfg(test)]
+#[cfg(feature = "state")]
 mod disk_tests;
-#[cfg(all(test, feature = "state"))]
+#[cfg(test)]
+#[cfg(feature = "state")]
 mod tests;

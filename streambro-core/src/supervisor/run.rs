@@ -35,7 +35,7 @@ use crate::{
     monitor::Gauge,
     publish::{Dialer, Gate},
     session::Playhead,
-    source::{Child, Disks, ListPlace, Opener, Place, Roll, Rolls, Start, Wanted},
+    source::{Child, Disks, ListPlace, ListPlaces, Opener, Place, Roll, Rolls, Start, Wanted},
     spec::{Resume, StreamId, StreamSpec, Times},
     status::{LegPhase, LegStatus, Phase, Reason, StreamStatus},
 };
@@ -195,7 +195,8 @@ impl Run {
                 _ => place,
             }
         };
-        Place::Lists { picture: of(&rolls.picture), sound: rolls.sound.as_ref().map(of) }
+        let (picture, sound) = (of(&rolls.picture), rolls.sound.as_ref().map(of));
+        Place::Lists(Box::new(ListPlaces { picture, sound }))
     }
 
     /// Its playlists, once they are open; `None` for a stream of one file.

@@ -7,12 +7,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Serialize;
+use streambro_core::jiff::{SignedDuration, Timestamp, civil::Time};
 use streambro_core::{
-    Admission, AlertAction, Alerts, AllowRule, AtEnd, Block, Decode, Destination, DestinationPolicy, Edit,
-    Encode, Encoder, EndSignal, Event, EventFilter, EventKind, Fps, Host, IngestUrl, Item, ItemId, Lag,
-    LegPhase, Memory, OnFailure, OnMismatch, Order, Phase, Platform, Playlist, PlaylistKind, Preset, Profile,
-    Repeat, Resume, Retry, Rotation, Sandbox, Secret, Source, StreamId, StreamManager, StreamSpec, Times,
-    Track, Trust, Tune, Unsupported, Video,
+    Admission, AlertAction, Alerts, AllowRule, AtEnd, Block, Change, Decode, Destination, DestinationPolicy,
+    Edit, Encode, Encoder, EndSignal, Event, EventFilter, EventKind, Fps, Host, IngestUrl, Item, ItemId, Lag,
+    LegPhase, Memory, MissedStart, OnFailure, OnMismatch, Order, Phase, Platform, Playlist, PlaylistKind,
+    Preset, Profile, Repeat, Resume, Retry, Rotation, Sandbox, Schedule, Secret, Source, StreamId,
+    StreamManager, StreamSpec, Times, Track, Trust, Tune, Unsupported, Video, Window, WindowEnd,
 };
 use streambro_tests::ffmpeg::Clip;
 use streambro_tests::hostile::{Attack, Hostile, Stage};
@@ -23,8 +24,8 @@ use super::desk::{BOUND, Book, live, reach, spec, to, until};
 /// What the library shows, to be read as text.
 const LIB: &str = include_str!("../../../streambro-core/src/lib.rs");
 
-/// What has no value that could show itself: a trait, and the alias of a type that is not ours.
-const FACELESS: [&str; 2] = ["Resolver", "Result"];
+/// What has no value that could show itself: traits, and the alias of a type that is not ours.
+const FACELESS: [&str; 5] = ["Clock", "KeyProvider", "Resolver", "Result", "Store"];
 
 /// What was heard, and of which types.
 #[derive(Default)]
@@ -155,6 +156,29 @@ fn settings(faces: &mut Faces, key: &str) {
         Order::Shuffle { seed: 1 },
         PlaylistKind::Sound
     );
+}
+
+/// What is planned, and what is kept.
+async fn plans(faces: &mut Faces, manager: &StreamManager, url: &str, key: &str) {
+    let window = Window::daily(Time::midnight(), WindowEnd::For(SignedDuration::from_secs(60)));
+    let schedule =
+        Schedule::new().starting("2100-01-01T00:00:00Z".parse().expect("an instant")).window(window.clone());
+    hear!(faces, window, WindowEnd::Until(Time::midnight()), MissedStart::Skip, schedule);
+    hear!(faces, schedule.preview(Timestamp::UNIX_EPOCH, 1)[0].clone());
+    let planned =
+        StreamSpec::new("planned", Source::file("film.mp4")).destination(to(url, key)).schedule(schedule);
+    let first = manager.schedule(planned.clone()).await.expect("nothing else is planned").expect("it comes");
+    let status = manager.status("planned").expect("it is planned");
+    hear!(
+        faces,
+        first,
+        planned,
+        status,
+        status.schedule.clone().expect("it has a schedule"),
+        manager.upcoming(1)[0].clone()
+    );
+    manager.cancel("planned").await.expect("it is planned");
+    hear!(faces, Change::Put { key: "key/0/planned".to_owned(), value: key.as_bytes().to_vec() });
 }
 
 /// What is known of a playlist that plays.
@@ -296,6 +320,7 @@ async fn no_public_type_shows_a_key_in_debug_display_or_json_and_none_is_left_ou
     settings(&mut faces, key);
     surroundings(&mut faces, &manager).await;
 
+    plans(&mut faces, &manager, &server.url(), key).await;
     playlist(&mut faces, &manager, &clip, &server.url(), key).await;
     let of = |id: &str, server: &Hostile| spec(id, &clip, Repeat::Forever, &server.url(), key).user("alice");
     outlooks(&mut faces, &manager, &of("on-air", &server)).await;

@@ -1,4 +1,6 @@
 //! On the air when it should be.
 
+mod clocks;
+mod crowd;
 mod desk;
 mod mission;

@@ -26,7 +26,7 @@ use super::{
 #[cfg(feature = "state")]
 use crate::state::RedbStore;
 use crate::{
-    error::Result,
+    error::{ErrorKind, Result},
     event::EventKind,
     ffmpeg::{Cookie, end_leftovers},
     journal::RunRecord,
@@ -94,21 +94,30 @@ impl Settings {
     /// `StateInUse` when another manager uses it, `StateInvalid` when what it holds cannot be used, `NotAllowed` when others
     /// may write there, `Host` and those of a host's own store.
     pub(super) async fn open(self) -> Result<Option<Recollection>> {
-        let mut set_aside = None;
-        let store: Arc<dyn Store> = match self.place {
+        let (store, restored, set_aside) = match self.place {
             StorePlace::Nowhere => return Ok(None),
-            StorePlace::Host(store) => store,
+            StorePlace::Host(store) => {
+                let restored = Restored::load(&*store, &self.keys).await?;
+                (store, restored, None)
+            }
             #[cfg(feature = "state")]
             StorePlace::Dir(dir) => {
                 let opened = RedbStore::open(&dir, self.set_aside).await?;
+                let mut gone = opened.set_aside;
+                let restored = match Restored::load(&opened.store, &self.keys).await {
+                    Err(error) if self.set_aside && error.kind == ErrorKind::StateInvalid => {
+                        gone = Some((opened.store.renew().await?, error.detail));
+                        Restored::default()
+                    }
+                    restored => restored?,
+                };
                 let words = |(to, why): (PathBuf, String)| {
                     format!("what was there is in {} now, and everything begins anew: {why}", to.display())
                 };
-                set_aside = opened.set_aside.map(words);
-                Arc::new(opened.store)
+                (Arc::new(opened.store) as Arc<dyn Store>, restored, gone.map(words))
             }
         };
-        let Restored { meta, kept, history, streams } = Restored::load(&*store, &self.keys).await?;
+        let Restored { meta, kept, history, streams } = restored;
         let memory = Arc::new(Memory::new(store, self.keys, kept));
         let boot = sys::boot_id();
         let known = meta.as_ref().and_then(|meta| Cookie::parse(&meta.cookie));
@@ -231,7 +240,7 @@ async fn keep(manager: Weak<Inner>, memory: Arc<Memory>) {
             if busy {
                 sleep(EVERY).await;
             } else {
-                std::future::pending().await
+                std::future::pending::<()>().await;
             }
         };
         tokio::select! {

@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::{
     error::{Error, ErrorKind, Result},
     secret::Secret,
-    source::{FilePlace, ListPlace, Place},
+    source::{FilePlace, ListPlace, ListPlaces, Place},
     spec::{StreamId, StreamSpec},
 };
 
@@ -60,9 +60,9 @@ impl At {
     pub(super) fn of(place: &Place) -> Self {
         match place {
             Place::File(place) => Self::File(*place),
-            Place::Lists { picture, sound } => {
+            Place::Lists(lists) => {
                 let ms = |list: &ListPlace| list.playing.as_ref().map_or(0, |playing| playing.skip_ms);
-                Self::Lists([Some(picture), sound.as_ref()].into_iter().flatten().map(ms).collect())
+                Self::Lists(lists.each().map(ms).collect())
             }
         }
     }
@@ -71,13 +71,7 @@ impl At {
     pub(super) fn within(self, lists: Option<Place>) -> Option<Place> {
         match (self, lists) {
             (Self::File(place), None) => Some(Place::File(place)),
-            (Self::Lists(ms), Some(Place::Lists { mut picture, mut sound })) => {
-                let lists = [Some(&mut picture), sound.as_mut()].into_iter().flatten();
-                for (playing, ms) in lists.filter_map(|list| list.playing.as_mut()).zip(ms) {
-                    playing.skip_ms = ms;
-                }
-                Some(Place::Lists { picture, sound })
-            }
+            (Self::Lists(ms), Some(Place::Lists(lists))) => Some(Place::Lists(Box::new(lists.at(ms)))),
             _ => None,
         }
     }
@@ -85,13 +79,8 @@ impl At {
 
 /// The lists of a place at the beginning of what plays: they are kept only when they change.
 pub(super) fn lists_alone(place: &Place) -> Option<Place> {
-    let Place::Lists { picture, sound } = place else { return None };
-    let begin = |list: &ListPlace| {
-        let mut list = list.clone();
-        list.playing.iter_mut().for_each(|playing| playing.skip_ms = 0);
-        list
-    };
-    Some(Place::Lists { picture: begin(picture), sound: sound.as_ref().map(begin) })
+    let Place::Lists(lists) = place else { return None };
+    Some(Place::Lists(Box::new(ListPlaces::clone(lists).at([0, 0]))))
 }
 
 /// The key of a destination, as it is kept.

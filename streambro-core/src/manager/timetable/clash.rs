@@ -142,7 +142,7 @@ fn running_clash(plans: &Plans, others: &[&Arc<Run>], entry: &Entry, now: Now) -
         }
         let spec = run.wanted();
         let place: &Destination = shared(&entry.spec, &spec)?;
-        let on = theirs.and_then(Entry::now).unwrap_or(Airing::new(now.wall, None, false));
+        let on = theirs.and_then(Entry::now).unwrap_or_else(|| Airing::new(now.wall, None, false));
         let until = on.end.unwrap_or(Timestamp::MAX);
         let (own, others) = overlap(entry.plan(now.wall), iter::once(on), until)?;
         Some(Clash { other: run.id.clone(), place: place.label(), spec: Arc::new(spec), own, others })

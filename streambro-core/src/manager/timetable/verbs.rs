@@ -62,13 +62,13 @@ impl StreamManager {
             let now = self.0.timetable.now();
             let entry = match known(&plans, caller, &id, &spec)? {
                 Some(entry) if entry.waits_for_keys() => entry.clone().with_keys(Arc::new(spec)),
-                Some(entry) => return Ok(entry.now().or(entry.next())),
+                Some(entry) => return Ok(entry.now().or_else(|| entry.next())),
                 None => {
                     self.check_free(&id)?;
                     Entry::new(Arc::new(spec), now)
                 }
             };
-            let Some(first) = entry.now().or(entry.next()) else { return Ok(None) };
+            let Some(first) = entry.now().or_else(|| entry.next()) else { return Ok(None) };
             self.check_clash(&plans, caller, &id, &entry, now)?;
             plans.put(id, entry, now);
             first
@@ -99,7 +99,7 @@ impl StreamManager {
         self.change(caller, id, |entry, now| {
             let spec = StreamSpec::clone(&entry.spec).schedule(schedule);
             entry.reschedule(Arc::new(spec), now);
-            left = entry.now().or(entry.next());
+            left = entry.now().or_else(|| entry.next());
             Ok(())
         })?;
         self.remembered().await;
@@ -126,7 +126,7 @@ impl StreamManager {
         self.change(caller, id, |entry, now| {
             let by = SignedDuration::try_from(by).unwrap_or(SignedDuration::MAX);
             entry.extend(by, now).ok_or_else(endless)?;
-            extended = entry.now().or(entry.next());
+            extended = entry.now().or_else(|| entry.next());
             Ok(())
         })?;
         self.remembered().await;
