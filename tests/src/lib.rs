@@ -13,6 +13,7 @@ pub mod mem;
 pub mod net;
 pub mod nginx;
 pub mod nms;
+pub mod pace;
 pub mod process;
 pub mod proxy;
 pub mod rewrite;

@@ -123,7 +123,8 @@ impl Pump {
             source: Supply::Flowing,
             timer: Box::pin(sleep_until(now)),
             grid: first_tick,
-            ticked_at: now,
+            // As if it had ticked before: the first tick brings as much as any.
+            ticked_at: now.checked_sub(road.times.tick).unwrap_or(now),
             accepted_at: now,
             sent_until: entry.at,
             goal: entry.at,
@@ -234,7 +235,7 @@ impl Pump {
                 media = self.road.playhead.media_ms(now);
             }
             let tick_ms = times.media_ms(tick);
-            let ahead = times.media_ms(passed.clamp(tick, LATE_TICK) * CATCH_UP_TENTHS / 10);
+            let ahead = times.media_ms(passed.min(LATE_TICK) * CATCH_UP_TENTHS / 10);
             self.goal = self.goal.max((media + tick_ms).min(self.sent_until + ahead));
             if self.skip_to.is_some() {
                 self.goal = media + tick_ms;

@@ -1,6 +1,7 @@
 //! Managers, specs and waits for streams that ffmpeg makes.
 
 use std::{
+    ops::RangeInclusive,
     path::Path,
     time::{Duration, Instant},
 };
@@ -14,6 +15,10 @@ use tokio::time::timeout;
 
 /// Longer than anything here takes on a busy machine, shorter than patience.
 pub(super) const BOUND: Duration = Duration::from_secs(60);
+
+/// How long nothing comes at most while the picture stands still, in milliseconds: a second, a tick, a picture, and what a
+/// busy machine adds.
+pub(super) const HELD: f64 = 1_400.0;
 
 pub(super) async fn manager() -> StreamManager {
     StreamManager::builder().build().await.expect("the default settings are good")
@@ -56,6 +61,65 @@ pub(super) async fn ends(stream: &Stream, reason: Reason) -> StreamStatus {
         .unwrap_or_else(|_| panic!("not ended within {BOUND:?}: {:#?}", stream.status()));
     assert_eq!((status.phase, status.reason), (Phase::Ended, Some(reason)), "{status:#?}");
     status
+}
+
+/// How long the stream had nothing at worst, in milliseconds, as its status shows it from outside.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Want(u64);
+
+impl Want {
+    /// Whether ffmpeg was so late that the picture stood still by right: a second, but for a tick and the step of a clock
+    /// that looks now and then.
+    pub(super) fn is_long(self) -> bool {
+        self.0 > 800
+    }
+}
+
+/// As [`ends`], and watches meanwhile how late ffmpeg is with what it makes.
+pub(super) async fn ends_watched(stream: &Stream, reason: Reason) -> (StreamStatus, Want) {
+    watched(stream, ends(stream, reason)).await
+}
+
+/// Does something, and watches meanwhile how late the ffmpeg of a stream is with what it makes.
+pub(super) async fn watched<T>(stream: &Stream, doing: impl Future<Output = T>) -> (T, Want) {
+    let (mut made, mut worst) = (0, 0);
+    let watch = async {
+        loop {
+            let status = stream.status();
+            let reached = status.encoding.map_or(0, |encoding| encoding.reached_ms);
+            if reached > made {
+                worst = worst.max(status.media_ms.saturating_sub(made));
+                made = reached;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let done = tokio::select! {
+        done = doing => done,
+        () = watch => unreachable!("it watches for ever"),
+    };
+    println!("nothing to send for {worst} ms at worst");
+    (done, Want(worst))
+}
+
+/// Steps of picture and sound, in milliseconds, where one ffmpeg made everything.
+pub(super) const EVEN: [f64; 2] = [37.0, 47.0];
+/// The same where another took over.
+pub(super) const SPLICED: [f64; 2] = [100.0, 60.0];
+
+/// Checks what went out of ffmpeg: so many pictures, in steps that are no longer than these. Where ffmpeg came too late the
+/// picture stood still instead, each second once more, and nothing else is wrong.
+pub(super) async fn goes_on(recording: &Path, want: Want, most: [f64; 2], pictures: RangeInclusive<usize>) {
+    let (video, audio) = times(recording).await;
+    if want.is_long() {
+        unbroken(&video, HELD);
+        unbroken(&audio, SPLICED[1]);
+    } else {
+        unbroken(&video, most[0]);
+        unbroken(&audio, most[1]);
+        assert!(pictures.contains(&video.len()), "{} pictures of {pictures:?}", video.len());
+    }
+    ffmpeg::decodes(recording).await;
 }
 
 /// Waits until something is so of what ffmpeg does.

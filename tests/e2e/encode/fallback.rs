@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use streambro_core::{Decode, Encoder, EventKind, Reason, Repeat, Video};
-use streambro_tests::ffmpeg::decodes;
+use streambro_core::{Decode, Encoder, EventKind, Preset, Reason, Repeat, Video};
 use streambro_tests::{
     ffmpeg::Clip,
     flv::{self, Kind},
@@ -11,7 +10,7 @@ use streambro_tests::{
     wrapper::Wrapper,
 };
 
-use super::desk::{BOUND, ends, manager_with, spec, times, unbroken};
+use super::desk::{BOUND, SPLICED, ends_watched, goes_on, manager_with, spec};
 
 /// Has libx264 do what NVENC is told to.
 const REWRITE: &str = r#"case " $* " in *" h264_nvenc "*) ;; *) exec "$real" "$@" ;; esac
@@ -41,10 +40,12 @@ async fn fails(name: &str, seconds: u32, words: &str, runs: u64) {
     let manager =
         manager_with(Some(&wrapper), |times| times.backoff_first = Duration::from_millis(100)).await;
     let mut events = manager.subscribe(256);
-    let encode = Video::encode(Encoder::Auto).size(320, 180).bitrate(300_000).decode(Decode::Software);
+    // Left to itself, a busy machine takes the one that the "NVENC" has, and the headers are alike.
+    let encode = Video::encode(Encoder::Auto).size(320, 180).bitrate(300_000).preset(Preset::Veryfast);
+    let encode = encode.decode(Decode::Software);
     let spec = spec(&film, Repeat::Once, &nginx.rtmp_url("live"), name).video(encode);
     let stream = manager.start(spec).await.unwrap();
-    let status = ends(&stream, Reason::Finished).await;
+    let (status, want) = ends_watched(&stream, Reason::Finished).await;
     let encoding = status.encoding.unwrap();
     assert_eq!((encoding.encoder, encoding.runs), (Some(Encoder::X264), runs));
     assert_eq!(status.legs[0].attempts, 1);
@@ -58,11 +59,7 @@ async fn fails(name: &str, seconds: u32, words: &str, runs: u64) {
     }
     assert_eq!(told, [(Some(Encoder::Nvenc), None), (Some(Encoder::X264), Some(Encoder::Nvenc))]);
     let files = nginx.settled(name, 1, BOUND).await;
-    let (video, audio) = times(&files[0]).await;
-    unbroken(&video, 100.0);
-    unbroken(&audio, 60.0);
-    assert!((238..=246).contains(&video.len()), "{} pictures of 240", video.len());
-    decodes(&files[0]).await;
+    goes_on(&files[0], want, SPLICED, 238..=246).await;
     let got = flv::read(&files[0]).unwrap();
     let headers: Vec<_> = got.headers(Kind::Video).map(|tag| tag.payload().to_owned()).collect();
     assert_eq!(headers.len(), 2, "the header is announced anew, once");

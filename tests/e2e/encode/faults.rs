@@ -6,7 +6,9 @@ use rustix::process::Signal;
 use streambro_core::{Phase, Reason, Repeat};
 use streambro_tests::{ffmpeg::Clip, nginx::Nginx};
 
-use super::desk::{BOUND, ends, lives, manager, pid, reach, signal, small, spec, times, unbroken, until};
+use super::desk::{
+    BOUND, SPLICED, ends, ends_watched, goes_on, lives, manager, pid, reach, signal, small, spec, until,
+};
 
 #[tokio::test]
 async fn a_killed_ffmpeg_is_started_where_it_was_and_nobody_notices() {
@@ -20,13 +22,10 @@ async fn a_killed_ffmpeg_is_started_where_it_was_and_nobody_notices() {
     signal(first, Signal::KILL);
     let next = until(&stream, "another ffmpeg", |e| e.pid.is_some_and(|pid| pid != first)).await;
     assert_eq!(next.runs, 2);
-    let status = ends(&stream, Reason::Finished).await;
+    let (status, want) = ends_watched(&stream, Reason::Finished).await;
     assert_eq!((status.legs[0].attempts, status.encoding.unwrap().runs), (1, 2));
     let files = nginx.settled("killed", 1, BOUND).await;
-    let (video, audio) = times(&files[0]).await;
-    unbroken(&video, 100.0);
-    unbroken(&audio, 60.0);
-    assert!((478..=484).contains(&video.len()), "{} pictures of 480", video.len());
+    goes_on(&files[0], want, SPLICED, 478..=484).await;
 }
 
 #[tokio::test]

@@ -11,7 +11,8 @@ use streambro_tests::ffmpeg::decodes;
 use streambro_tests::{ffmpeg::Clip, nginx::Nginx, scratch, wrapper::Wrapper};
 
 use super::desk::{
-    BOUND, ends, manager, manager_with, phases, reach, signal, small, soon, spec, times, unbroken, until,
+    BOUND, SPLICED, ends, ends_watched, goes_on, manager, manager_with, phases, reach, signal, small, soon,
+    spec, times, unbroken, until,
 };
 
 /// A copy that may be spoilt.
@@ -68,13 +69,10 @@ async fn a_film_that_is_unlinked_while_it_plays_goes_on_to_its_end_also_in_anoth
     fs::remove_file(&film).unwrap();
     let first = until(&stream, "an ffmpeg", |e| e.pid.is_some()).await.pid.unwrap();
     signal(first, rustix::process::Signal::KILL);
-    let status = ends(&stream, Reason::Finished).await;
+    let (status, want) = ends_watched(&stream, Reason::Finished).await;
     assert_eq!((status.legs[0].attempts, status.encoding.unwrap().runs), (1, 2));
     let files = nginx.settled("unlinked", 1, BOUND).await;
-    let (video, audio) = times(&files[0]).await;
-    unbroken(&video, 100.0);
-    unbroken(&audio, 60.0);
-    assert!((478..=484).contains(&video.len()), "{} pictures of 480", video.len());
+    goes_on(&files[0], want, SPLICED, 478..=484).await;
 }
 
 #[tokio::test]
@@ -85,14 +83,10 @@ async fn an_ffmpeg_that_says_all_is_well_before_the_end_is_begun_again_where_it_
     let manager = manager_with(Some(&wrapper), |_| {}).await;
     let spec = spec(&film, Repeat::Once, &nginx.rtmp_url("live"), "half").video(small());
     let stream = manager.start(spec).await.unwrap();
-    let status = ends(&stream, Reason::Finished).await;
+    let (status, want) = ends_watched(&stream, Reason::Finished).await;
     assert_eq!((status.legs[0].attempts, wrapper.count()), (1, 3));
     let files = nginx.settled("half", 1, BOUND).await;
-    let (video, audio) = times(&files[0]).await;
-    unbroken(&video, 100.0);
-    unbroken(&audio, 60.0);
-    assert!((238..=244).contains(&video.len()), "{} pictures of 240", video.len());
-    decodes(&files[0]).await;
+    goes_on(&files[0], want, SPLICED, 238..=244).await;
 }
 
 #[tokio::test]
@@ -140,9 +134,12 @@ async fn an_ffmpeg_that_dies_at_once_in_mid_stream_is_tried_now_and_then_until_i
     let spec = spec(&film, Repeat::Once, &nginx.rtmp_url("live"), "sick").video(small());
     let stream = manager.start(spec).await.unwrap();
     let began = Instant::now();
-    reach(&stream, Phase::Holding).await;
-    let status = stream.status();
-    assert_eq!(status.reason, Some(Reason::EncoderFailed));
+    // On a busy machine it may have stood still before, for another reason.
+    let status = soon("a picture that stands still for that", || {
+        let status = stream.status();
+        (status.phase == Phase::Holding && status.reason == Some(Reason::EncoderFailed)).then_some(status)
+    })
+    .await;
     assert!(status.detail.contains("it hurts"), "{}", status.detail);
     let tried = wrapper.count();
     soon("another try", || (wrapper.count() > tried + 1).then_some(())).await;

@@ -1,10 +1,10 @@
 //! A network that is gone for eight seconds and takes every connection with it.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use streambro_core::{Phase, Reason, Stream};
 use streambro_tests::nginx::Nginx;
+use streambro_tests::pace::Pace;
 use streambro_tests::proxy::Proxy;
 
 use super::rig::{self, SOON, ms};
@@ -16,18 +16,12 @@ const PACKETS: f64 = 30.0 + 46.875;
 /// The most packets in any second of the next `bound`, as a multiple of the nominal rate.
 async fn busiest(stream: &Stream, bound: Duration) -> f64 {
     let began = Instant::now();
-    let mut seen: VecDeque<(Instant, u64)> = VecDeque::new();
-    let mut most = 0.0_f64;
+    let mut pace = Pace::default();
     while began.elapsed() < bound {
-        let now = (Instant::now(), rig::leg(stream).packets);
-        while let Some(first) = seen.pop_front_if(|first| now.0 - first.0 > ms(1_000)) {
-            // A second that begins just before a tick has one more of them.
-            most = most.max((now.1 - first.1) as f64 / ((now.0 - first.0) + ms(100)).as_secs_f64() / PACKETS);
-        }
-        seen.push_back(now);
+        pace.look(Instant::now(), rig::leg(stream).packets);
         tokio::time::sleep(ms(20)).await;
     }
-    most
+    pace.most() / PACKETS
 }
 
 #[tokio::test]

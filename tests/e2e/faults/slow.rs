@@ -1,11 +1,11 @@
 //! Links that are too slow, for a while or for long.
 
-use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use streambro_core::{LegPhase, Phase, Reason, Stream, StreamManager};
 use streambro_tests::nginx::Nginx;
+use streambro_tests::pace::Pace;
 use streambro_tests::proxy::{Flow, Proxy};
 use streambro_tests::{mem, process};
 
@@ -59,18 +59,12 @@ impl Scene {
         // What the kernel and the proxy hold goes out at once, and makes room for as much.
         tokio::time::sleep(ms(300)).await;
         let began = Instant::now();
-        let mut seen: VecDeque<(Instant, u64)> = VecDeque::new();
-        let mut most = 0.0_f64;
+        let mut pace = Pace::default();
         while self.stream.status().phase != Phase::Live && began.elapsed() < bound {
-            let now = (Instant::now(), rig::leg(&self.stream).packets);
-            while let Some(first) = seen.pop_front_if(|first| now.0 - first.0 > ms(1_000)) {
-                // A second that begins just before a tick has one more of them.
-                let rate = (now.1 - first.1) as f64 / ((now.0 - first.0) + ms(100)).as_secs_f64();
-                most = most.max(rate / PACKETS);
-            }
-            seen.push_back(now);
+            pace.look(Instant::now(), rig::leg(&self.stream).packets);
             tokio::time::sleep(ms(20)).await;
         }
+        let most = pace.most() / PACKETS;
         println!("caught up for {:?}, at {most:.2} of the nominal rate at most", began.elapsed());
         most
     }
