@@ -1,3 +1,6 @@
 //! What outlives a manager.
 
+mod keeper;
+mod kills;
+mod places;
 mod restart;
