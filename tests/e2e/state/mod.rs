@@ -4,3 +4,4 @@ mod keeper;
 mod kills;
 mod places;
 mod restart;
+mod trouble;

@@ -40,7 +40,9 @@ pub(super) struct Spot {
 impl Films {
     pub(super) async fn make() -> Self {
         let film = Clip::new().seconds(LENGTH).size(160, 90).gop(30);
-        let copied = [film.clone().make().await, film.bitrate(200).make().await];
+        // Another picture and nothing else: where they meet, no keyframe has to say how it is to be decoded.
+        let other = film.clone().picture(&format!("testsrc=s=160x90:r=30:d={LENGTH},format=yuv420p"));
+        let copied = [film.make().await, other.make().await];
         let copied = [Film::of(copied[0].clone()).await, Film::of(copied[1].clone()).await];
         let mut keys = HashMap::new();
         for (film, packets) in copied.iter().map(|film| &film.video).enumerate() {
@@ -115,8 +117,10 @@ fn later(to: Spot, from: Spot) -> f64 {
 pub(super) struct Trail {
     /// Where the last recording that is over ended.
     ends: BTreeMap<String, Spot>,
-    /// So many recordings are over and have been looked at.
+    /// So many recordings are over and have been looked at to their end.
     seen: BTreeMap<String, usize>,
+    /// So many have been looked at, at least at their beginning.
+    begun: BTreeMap<String, usize>,
 }
 
 impl Trail {
@@ -132,10 +136,14 @@ impl Trail {
         for key in keys {
             let recordings = nginx.recordings(key);
             let seen = self.seen.entry((*key).to_owned()).or_default();
+            let begun = self.begun.entry((*key).to_owned()).or_default();
             for (at, recording) in recordings.iter().enumerate().skip(*seen) {
                 let is_over = at + 1 < recordings.len();
                 if let Some((begin, end)) = films.span(key, recording).await {
-                    steps.extend(self.ends.get(*key).map(|before| (*key, later(begin, *before))));
+                    if at >= *begun {
+                        steps.extend(self.ends.get(*key).map(|before| (*key, later(begin, *before))));
+                        *begun = at + 1;
+                    }
                     if is_over {
                         self.ends.insert((*key).to_owned(), end);
                     }
