@@ -8,6 +8,9 @@ use super::{
 };
 use crate::{clock, spec::StreamId};
 
+/// So many words about the state wait for somebody to hear them.
+const MOST_UNHEARD: usize = 8;
+
 /// Where events come from. Cheap to clone.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Bus(Arc<Mutex<Sources>>);
@@ -17,6 +20,8 @@ struct Sources {
     next_seq: u64,
     closed: bool,
     readers: Vec<Reader>,
+    /// What became of the state while nobody listened: some of it happens before a manager is there to be listened to.
+    unheard: Vec<Event>,
 }
 
 #[derive(Debug)]
@@ -40,24 +45,34 @@ impl Bus {
         let mut sources = self.sources();
         let seq = sources.next_seq;
         sources.next_seq += 1;
-        if sources.readers.is_empty() {
+        let is_waited_for = matches!(kind, EventKind::State { .. }) && stream.is_none();
+        if sources.readers.is_empty() && !is_waited_for {
             return;
         }
         let unix_ms = clock::unix_ms();
         let event = Event { seq, unix_ms, stream: stream.cloned(), user: user.map(str::to_owned), kind };
+        let mut is_heard = false;
         // Pushed under the lock, so that every ring has the order of the numbers.
         sources.readers.retain(|reader| match reader.ring.upgrade() {
             Some(ring) => {
                 if reader.filter.lets_through(stream, user) {
                     ring.push(seq, event.clone());
+                    is_heard = true;
                 }
                 true
             }
             None => false,
         });
+        if is_waited_for && !is_heard {
+            if sources.unheard.len() == MOST_UNHEARD {
+                sources.unheard.remove(0);
+            }
+            sources.unheard.push(event);
+        }
     }
 
-    /// Subscribes to what happens from now on and passes `filter`, keeping at most `capacity` unread events.
+    /// Subscribes to what happens from now on and passes `filter`, keeping at most `capacity` unread events. The first one
+    /// also hears what nobody has heard of the state.
     pub(crate) fn subscribe(&self, filter: EventFilter, capacity: usize) -> Subscription {
         let ring = Arc::new(Ring::new(capacity));
         let mut sources = self.sources();
@@ -66,6 +81,11 @@ impl Bus {
         } else {
             // Where nothing happens, nothing else takes out those who left.
             sources.readers.retain(|reader| reader.ring.strong_count() > 0);
+            if filter.lets_through(None, None) {
+                for event in sources.unheard.drain(..) {
+                    ring.push(event.seq, event);
+                }
+            }
             sources.readers.push(Reader { filter, ring: Arc::downgrade(&ring) });
         }
         drop(sources);

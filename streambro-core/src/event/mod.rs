@@ -146,7 +146,8 @@ pub enum EventKind {
     State {
         /// Whether everything is kept.
         saved: bool,
-        /// Why not, in words. Never a key.
+        /// Why not, in words; with `saved` where that is what [could not be used](crate::Builder::set_invalid_state_aside).
+        /// Never a key.
         detail: String,
     },
     /// Something uses too much, or no longer does. One event at the begin and one at the end; the end of a stream ends

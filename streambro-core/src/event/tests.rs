@@ -246,3 +246,19 @@ fn json_names_phases_as_the_documentation_does() {
     let json = serde_json::to_string(&kind).unwrap();
     assert!(json.contains(r#""type":"phase","from":"live","to":"reconnecting""#), "{json}");
 }
+
+#[test]
+fn what_became_of_the_state_before_anybody_listened_is_told_to_the_first_who_does() {
+    let bus = Bus::default();
+    let state = |detail: usize| EventKind::State { saved: false, detail: detail.to_string() };
+    leg(&bus, 0);
+    (0..8).for_each(|n| bus.announce(state(n)));
+    let mut user = bus.subscribe(EventFilter::all().user("alice"), 16);
+    bus.announce(state(8));
+    leg(&bus, 1);
+    assert_eq!(rest(&mut user), [10], "it is none of a user's business");
+    let mut first = all(&bus, 16);
+    bus.announce(state(9));
+    assert_eq!(rest(&mut first), [2, 3, 4, 5, 6, 7, 8, 9, 11], "the latest eight, and what came after");
+    assert_eq!(rest(&mut all(&bus, 16)), Vec::<u64>::new(), "once");
+}

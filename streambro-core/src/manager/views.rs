@@ -105,7 +105,8 @@ impl StreamManager {
         self.stream(id)?.wait_for(phase).await
     }
 
-    /// Subscribes to what happens from now on, keeping at most `capacity` unread events.
+    /// Subscribes to what happens from now on, keeping at most `capacity` unread events. The first to subscribe also hears what
+    /// became of the [state](crate::EventKind::State) before.
     pub fn subscribe(&self, capacity: usize) -> Subscription {
         self.subscribe_to(EventFilter::all(), capacity)
     }

@@ -25,7 +25,7 @@ async fn in_phase(stream: &Stream, phase: Phase) {
 }
 
 /// A whole number from the environment: how the programs under `tests/soak` ask for more.
-fn asked(name: &str) -> Option<u64> {
+pub(crate) fn asked(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap_or_else(|_| panic!("{name}: {text:?}")))
 }
 

@@ -1,3 +1,7 @@
 //! What outlives a manager.
 
+mod keeper;
+mod kills;
+mod places;
 mod restart;
+mod trouble;

@@ -121,14 +121,19 @@ impl Settings {
         let memory = Arc::new(Memory::new(store, self.keys, kept));
         let boot = sys::boot_id();
         let known = meta.as_ref().and_then(|meta| Cookie::parse(&meta.cookie));
-        if let Some(cookie) = known.clone().filter(|_| meta.is_some_and(|meta| meta.boot == boot)) {
+        let is_this_boot = meta.as_ref().is_some_and(|meta| meta.boot == boot);
+        if let Some(cookie) = known.clone().filter(|_| is_this_boot) {
             let ended = aside(move || end_leftovers(&cookie)).await?;
             if ended > 0 {
                 tracing::warn!(ended, "children of a manager that is no more");
             }
         }
         let cookie = known.unwrap_or_else(Cookie::make);
-        memory.begin(&Meta { boot, cookie: cookie.as_str().to_owned() }).await?;
+        let now = Meta { boot, cookie: cookie.as_str().to_owned() };
+        // A full disk keeps nobody from coming back.
+        if meta != Some(now.clone()) {
+            memory.begin(&now).await?;
+        }
         Ok(Some(Recollection { memory, streams, history, cookie, set_aside }))
     }
 }

@@ -28,7 +28,7 @@ const NO_KEY: &str = "the key is not kept";
 
 pub(super) const META: &str = "meta";
 
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(in crate::manager) struct Meta {
     /// The boot of the machine, if it tells.
     #[serde(default)]
