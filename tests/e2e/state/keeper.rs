@@ -113,7 +113,7 @@ impl Said {
             self.decisions += usize::from(self.doing.take().is_some());
             self.done = Some(done);
         }
-        self.doing = wish("doing").or(self.doing.take());
+        self.doing = wish("doing").or_else(|| self.doing.take());
         self.live_ms = line.get("live").map(|ms| ms.as_u64().expect("milliseconds")).or(self.live_ms);
         if let Some(phases) = line.get("phases") {
             self.phases = serde_json::from_value(phases.clone()).expect("phases");
