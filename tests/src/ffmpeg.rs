@@ -13,7 +13,8 @@ use crate::process::Guard;
 /// Long enough for a clip of a minute on a busy two-core machine.
 const BOUND: Duration = Duration::from_secs(120);
 
-/// How nice the tools are: behind the ffmpeg of a stream that another test has on the air, which is at 10 and has a clock.
+/// How nice an ffmpeg is that makes or decodes a clip: behind that of a stream that another test has on the air, which is at
+/// 10 and has a clock.
 const BEHIND: i32 = 15;
 
 /// Runs ffmpeg to its end.
@@ -62,7 +63,8 @@ async fn finish(program: &str, args: &[&str], silent: bool) -> Vec<u8> {
         .kill_on_drop(true)
         .spawn()
         .unwrap_or_else(|e| panic!("cannot start {program}: {e} (tests/run installs what the tests need)"));
-    if let Some(pid) = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed())) {
+    let pid = child.id().and_then(|pid| rustix::process::Pid::from_raw(pid.cast_signed()));
+    if let Some(pid) = pid.filter(|_| program == "ffmpeg") {
         // One that has ended already needs it no more.
         let _ = rustix::process::setpriority_process(Some(pid), BEHIND);
     }
