@@ -152,9 +152,9 @@ impl Roll {
     /// Where it is when the stream's clock is at `media_ms`, and what it has become.
     pub(crate) fn place(&self, media_ms: u64) -> ListPlace {
         let state = self.state();
-        let playing = state.records.playing().map(|(slot, began_ms)| Wanted {
+        let playing = state.records.unfinished(media_ms).map(|(slot, played_ms)| Wanted {
             slot: slot.clone(),
-            skip_ms: state.head.show.skip_ms() + media_ms.saturating_sub(began_ms),
+            skip_ms: state.head.show.skip_ms() + played_ms,
         });
         ListPlace { rundown: state.rundown.clone(), playing: state.again.clone().or(playing) }
     }

@@ -37,6 +37,16 @@ impl Records {
         self.now.as_ref().filter(|now| now.end.is_none()).map(|now| (&now.slot, now.began_ms))
     }
 
+    /// The item that plays and how much of it has played at `at_ms`; of one with which the stream ended, until then.
+    pub(super) fn unfinished(&self, at_ms: u64) -> Option<(&Slot, u64)> {
+        let now = self.now.as_ref()?;
+        match &now.end {
+            None => Some((&now.slot, at_ms.saturating_sub(now.began_ms))),
+            Some((played_ms, ItemEnd::Stopped)) => Some((&now.slot, *played_ms)),
+            Some(_) => None,
+        }
+    }
+
     /// The item that plays, or played last.
     pub(super) fn latest(&self) -> Option<AsRun> {
         self.now.as_ref().map(Record::shown)
