@@ -15,6 +15,7 @@ use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command as Spawn},
     task::JoinHandle,
+    time::timeout,
 };
 
 use super::places::Films;
@@ -103,6 +104,16 @@ impl Keeper {
         (&mut self.reader).await.expect("it reads to the end");
         self.said()
     }
+
+    /// Asks it to end, and returns what it had said.
+    pub(super) async fn end(mut self, bound: Duration) -> Said {
+        let pid = rustix::process::Pid::from_raw(self.pid().cast_signed()).expect("a pid is not 0");
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it is a child of ours");
+        let end = timeout(bound, self.child.wait()).await.expect("it ends in time").expect("it was there");
+        assert!(end.success(), "{end}: {:#?}", self.said());
+        (&mut self.reader).await.expect("it reads to the end");
+        self.said()
+    }
 }
 
 impl Said {
@@ -113,7 +124,7 @@ impl Said {
             self.decisions += usize::from(self.doing.take().is_some());
             self.done = Some(done);
         }
-        self.doing = wish("doing").or(self.doing.take());
+        self.doing = wish("doing").or_else(|| self.doing.take());
         self.live_ms = line.get("live").map(|ms| ms.as_u64().expect("milliseconds")).or(self.live_ms);
         if let Some(phases) = line.get("phases") {
             self.phases = serde_json::from_value(phases.clone()).expect("phases");
