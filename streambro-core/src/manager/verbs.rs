@@ -201,7 +201,10 @@ impl StreamManager {
         Ok(Stream(run))
     }
 
-    /// Wants a stream to end. Idempotent; does not wait: see [`Stream::ended`].
+    /// Wants a stream to end. Idempotent; does not wait: see [`Stream::ended`]. Of one with a schedule it cancels the window
+    /// that is on, and not the next.
+    ///
+    /// Where state is kept this is, a moment later: a process that is killed right now may have the stream run once more.
     ///
     /// # Errors
     /// `NotFound` when no stream has this id, or what had it is [forgotten](Builder::keep_ended).

@@ -152,7 +152,7 @@ impl Roll {
     /// Where it is when the stream's clock is at `media_ms`, and what it has become.
     pub(crate) fn place(&self, media_ms: u64) -> ListPlace {
         let state = self.state();
-        let playing = state.records.interrupted(media_ms).map(|(slot, played_ms)| Wanted {
+        let playing = state.records.unfinished(media_ms).map(|(slot, played_ms)| Wanted {
             slot: slot.clone(),
             skip_ms: state.head.show.skip_ms() + played_ms,
         });

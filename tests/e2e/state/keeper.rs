@@ -15,6 +15,7 @@ use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     process::{Child, Command as Spawn},
     task::JoinHandle,
+    time::timeout,
 };
 
 use super::places::Films;
@@ -100,6 +101,16 @@ impl Keeper {
         let end = self.child.try_wait().expect("it can be waited for");
         assert_eq!(end, None, "it ended by itself: {:#?}", self.said());
         self.child.kill().await.expect("it was there");
+        (&mut self.reader).await.expect("it reads to the end");
+        self.said()
+    }
+
+    /// Asks it to end, and returns what it had said.
+    pub(super) async fn end(mut self, bound: Duration) -> Said {
+        let pid = rustix::process::Pid::from_raw(self.pid().cast_signed()).expect("a pid is not 0");
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("it is a child of ours");
+        let end = timeout(bound, self.child.wait()).await.expect("it ends in time").expect("it was there");
+        assert!(end.success(), "{end}: {:#?}", self.said());
         (&mut self.reader).await.expect("it reads to the end");
         self.said()
     }

@@ -3,7 +3,8 @@
 //! usage: `keeper DIR URL FILM OTHER SHADES SEED`; goes on with what is in `DIR/state`, starts what is not there yet, and when all
 //! of it is live changes what is wanted now and then until it is killed. Each line that it says is JSON: `{"done": WISH}` when
 //! what is wanted is kept, first of all what it has found; `{"doing": WISH}` before it asks for something else;
-//! `{"live": MS}`, so long after its begin, when everything is on the air; and `{"phases": {..}}` all the time.
+//! `{"live": MS}`, so long after its begin, when everything is on the air; and `{"phases": {..}}` all the time. At SIGTERM it
+//! shuts down in order.
 
 use std::{
     collections::BTreeMap,
@@ -17,6 +18,7 @@ use streambro_core::{
     Destination, Edit, Encoder, Error, Item, Phase, Playlist, PlaylistKind, Preset, Repeat, Schedule, Source,
     StreamManager, StreamSpec, Video, jiff::Timestamp,
 };
+use tokio::signal::unix::{SignalKind, signal};
 
 /// What is wanted of each stream, in words.
 type Wish = BTreeMap<String, String>;
@@ -31,7 +33,7 @@ async fn main() -> ExitCode {
     let (dir, films) = (path(dir), [film, other, shades].map(path));
     let dice = Dice(seed.parse().unwrap_or(0));
     match run(dir, Rig { url: url.clone(), films }, dice).await {
-        Ok(never) => match never {},
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
             ExitCode::FAILURE
@@ -39,14 +41,19 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(dir: PathBuf, rig: Rig, dice: Dice) -> Result<std::convert::Infallible, Error> {
+async fn run(dir: PathBuf, rig: Rig, dice: Dice) -> Result<(), Error> {
     let since = Instant::now();
     let builder = StreamManager::builder().unlimited().renditions(dir.join("renditions"), 64 << 20);
     let manager = builder.state_dir(dir.join("state")).keep_keys_in_clear().build().await?;
     let keeper = Keeper { manager: manager.clone(), rig };
+    let mut ends = signal(SignalKind::terminate()).expect("nobody else has it");
     tokio::select! {
-        end = keeper.decide(dice, since) => end,
-        never = tell(manager) => match never {},
+        end = keeper.decide(dice, since) => end.map(|never| match never {}),
+        never = tell(manager.clone()) => match never {},
+        _ = ends.recv() => {
+            manager.shutdown(Duration::from_secs(5)).await;
+            Ok(())
+        }
     }
 }
 

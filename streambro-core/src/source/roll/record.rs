@@ -37,12 +37,12 @@ impl Records {
         self.now.as_ref().filter(|now| now.end.is_none()).map(|now| (&now.slot, now.began_ms))
     }
 
-    /// The item that plays, or was playing when the stream ended, and how much of it has at `media_ms`, in milliseconds.
-    pub(super) fn interrupted(&self, media_ms: u64) -> Option<(&Slot, u64)> {
+    /// The item that plays and how much of it has played at `at_ms`; of one with which the stream ended, until then.
+    pub(super) fn unfinished(&self, at_ms: u64) -> Option<(&Slot, u64)> {
         let now = self.now.as_ref()?;
         match &now.end {
-            None => Some((&now.slot, media_ms.saturating_sub(now.began_ms))),
-            Some((length_ms, ItemEnd::Stopped)) => Some((&now.slot, *length_ms)),
+            None => Some((&now.slot, at_ms.saturating_sub(now.began_ms))),
+            Some((played_ms, ItemEnd::Stopped)) => Some((&now.slot, *played_ms)),
             Some(_) => None,
         }
     }

@@ -178,3 +178,16 @@ fn a_chain_of_a_hundred_thousand_items_is_let_go_without_a_deep_stack() {
     drop(first);
     assert_eq!(Arc::strong_count(&last), 1);
 }
+
+#[tokio::test]
+async fn a_list_whose_stream_has_ended_is_still_where_it_was() {
+    let roll = roll(&list(2), Repeat::Forever);
+    let root = roll.head();
+    assert_eq!(serve(&roll).await, 0);
+    next(&roll, &root, 100).unwrap();
+    let place = |at_ms| roll.place(at_ms).playing.map(|playing| (playing.slot.id.0, playing.skip_ms));
+    assert_eq!(place(700), Some((0, 600)));
+    roll.close(700);
+    assert_eq!(place(700), Some((0, 600)));
+    assert_eq!(place(5_000), Some((0, 600)), "no matter how much later somebody asks");
+}
