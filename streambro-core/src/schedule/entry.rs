@@ -382,8 +382,8 @@ impl Entry {
 
     /// Gives it another schedule. What runs and is wanted by that one as well goes on.
     pub(crate) fn reschedule(&mut self, spec: Arc<StreamSpec>, now: Now) {
-        let state = self.state;
-        *self = Self { state, ..Self::new(spec, now) };
+        let (state, keyless) = (self.state, self.keyless);
+        *self = Self { state, keyless, ..Self::new(spec, now) };
         if state != State::Off {
             self.want(now);
         }

@@ -56,6 +56,8 @@ pub(super) struct Wish {
     pub(super) spec: Arc<StreamSpec>,
     pub(super) stored: Stored,
     pub(super) is_on: bool,
+    /// Its keys are not known; what is kept of them is all there is.
+    pub(super) waits_for_keys: bool,
 }
 
 impl Timetable {
@@ -126,6 +128,7 @@ impl Timetable {
             spec: Arc::clone(&entry.spec),
             stored: entry.stored(now),
             is_on: entry.now().is_some(),
+            waits_for_keys: entry.waits_for_keys(),
         };
         ids.iter().map(|id| (id.clone(), plans.agenda.get(id).map(wish))).collect()
     }
