@@ -7,6 +7,7 @@ pub mod many;
 pub mod memory;
 pub mod receiver;
 pub mod screen;
+pub mod station;
 
 /// The samples of the README, held to the library.
 #[cfg(doctest)]
