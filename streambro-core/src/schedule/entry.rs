@@ -291,7 +291,8 @@ impl Entry {
         }
     }
 
-    fn find_next(&mut self, now: Now) {
+    /// Finds what comes next: of one that was restored nobody has looked for that yet.
+    pub(crate) fn find_next(&mut self, now: Now) {
         let after = self.now().map_or(now.wall, end);
         let free = if self.on.is_some() { after } else { Timestamp::MIN };
         let next = beyond(self.airings(after), free).find(|airing| airing.start > now.wall);

@@ -151,7 +151,9 @@ impl Timetable {
     pub(super) fn restore(&self, streams: Vec<(StreamId, Entry, Option<Comeback>)>) {
         let mut plans = self.plans();
         let now = self.now();
-        for (id, entry, comeback) in streams {
+        for (id, mut entry, comeback) in streams {
+            // Somebody may ask before the first look.
+            entry.find_next(now);
             plans.comebacks.extend(comeback.map(|comeback| (id.clone(), comeback)));
             plans.put(id, entry, now);
         }
