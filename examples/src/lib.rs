@@ -7,6 +7,7 @@ pub mod many;
 pub mod memory;
 pub mod receiver;
 pub mod screen;
+pub mod station;
 
 /// The samples of the README, held to the library.
 #[cfg(doctest)]
@@ -27,3 +28,13 @@ pub struct Encoding;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/playlists.md")]
 pub struct Playlists;
+
+/// The samples of the guide to schedules, held to the library.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/schedule.md")]
+pub struct Schedules;
+
+/// The samples of the guide to state, held to the library.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/state.md")]
+pub struct State;

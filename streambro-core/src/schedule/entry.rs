@@ -291,7 +291,8 @@ impl Entry {
         }
     }
 
-    fn find_next(&mut self, now: Now) {
+    /// Finds what comes next: of one that was restored nobody has looked for that yet.
+    pub(crate) fn find_next(&mut self, now: Now) {
         let after = self.now().map_or(now.wall, end);
         let free = if self.on.is_some() { after } else { Timestamp::MIN };
         let next = beyond(self.airings(after), free).find(|airing| airing.start > now.wall);
@@ -382,8 +383,8 @@ impl Entry {
 
     /// Gives it another schedule. What runs and is wanted by that one as well goes on.
     pub(crate) fn reschedule(&mut self, spec: Arc<StreamSpec>, now: Now) {
-        let state = self.state;
-        *self = Self { state, ..Self::new(spec, now) };
+        let (state, keyless) = (self.state, self.keyless);
+        *self = Self { state, keyless, ..Self::new(spec, now) };
         if state != State::Off {
             self.want(now);
         }

@@ -1,6 +1,7 @@
 //! What outlives a manager.
 
 mod keeper;
+mod keys;
 mod kills;
 mod places;
 mod restart;

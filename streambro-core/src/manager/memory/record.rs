@@ -130,7 +130,7 @@ pub(super) fn decode<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T>
     serde_json::from_value(body).map_err(not_ours)
 }
 
-/// A spec from its record, with these keys; where one is missing something stands in its place.
+/// A spec from its record, with these keys; where one is missing something stands in its place that no other destination has.
 ///
 /// # Errors
 /// `StateInvalid`.
@@ -138,9 +138,10 @@ pub(super) fn decode_spec(name: &str, bytes: &[u8], keys: &[Option<Secret>]) -> 
     let mut spec: Value = decode(name, bytes)?;
     let destinations = spec.get_mut("destinations").and_then(Value::as_array_mut);
     for (at, destination) in destinations.into_iter().flatten().enumerate() {
-        let key = keys.get(at).and_then(Option::as_ref).map_or(NO_KEY, Secret::expose);
+        let key = keys.get(at).and_then(Option::as_ref).map(|key| key.expose().to_owned());
         if let Some(masked) = destination.get_mut("key") {
-            *masked = Value::from(key);
+            // Keys that nobody knows are not the same: two of one stream, or of two, may be for one server.
+            *masked = Value::from(key.unwrap_or_else(|| format!("{NO_KEY}: {at} of {name}")));
         }
     }
     let spec: StreamSpec = serde_json::from_value(spec).map_err(|error| invalid(name, &error.to_string()))?;

@@ -106,7 +106,7 @@ impl StreamManager {
         wish: Option<Wish>,
     ) {
         let mut known = kept.streams.get(&id).cloned().unwrap_or_default();
-        let Some(Wish { spec, stored, is_on }) = wish else {
+        let Some(Wish { spec, stored, is_on, waits_for_keys }) = wish else {
             if known.spec.is_some() {
                 batch.remove(format!("spec/{id}"));
                 batch.remove(format!("plan/{id}"));
@@ -116,13 +116,16 @@ impl StreamManager {
             return batch.streams.push((id, None));
         };
         if known.spec.as_ref().is_none_or(|known| !Arc::ptr_eq(known, &spec)) {
-            let keys = self.seal(memory, &id, &spec).await;
             batch.put(format!("spec/{id}"), encode(&*spec));
-            for (at, key) in keys.iter().enumerate() {
-                batch.put(format!("key/{at}/{id}"), key.encode());
+            if !waits_for_keys {
+                let keys = self.seal(memory, &id, &spec).await;
+                for (at, key) in keys.iter().enumerate() {
+                    batch.put(format!("key/{at}/{id}"), key.encode());
+                }
+                (keys.len()..known.keys).for_each(|at| batch.remove(format!("key/{at}/{id}")));
+                known.keys = keys.len();
             }
-            (keys.len()..known.keys).for_each(|at| batch.remove(format!("key/{at}/{id}")));
-            (known.spec, known.keys) = (Some(spec), keys.len());
+            known.spec = Some(spec);
         }
         let plan = encode(&stored);
         if known.plan != plan {

@@ -56,6 +56,8 @@ pub(super) struct Wish {
     pub(super) spec: Arc<StreamSpec>,
     pub(super) stored: Stored,
     pub(super) is_on: bool,
+    /// Its keys are not known; what is kept of them is all there is.
+    pub(super) waits_for_keys: bool,
 }
 
 impl Timetable {
@@ -126,6 +128,7 @@ impl Timetable {
             spec: Arc::clone(&entry.spec),
             stored: entry.stored(now),
             is_on: entry.now().is_some(),
+            waits_for_keys: entry.waits_for_keys(),
         };
         ids.iter().map(|id| (id.clone(), plans.agenda.get(id).map(wish))).collect()
     }
@@ -148,7 +151,9 @@ impl Timetable {
     pub(super) fn restore(&self, streams: Vec<(StreamId, Entry, Option<Comeback>)>) {
         let mut plans = self.plans();
         let now = self.now();
-        for (id, entry, comeback) in streams {
+        for (id, mut entry, comeback) in streams {
+            // Somebody may ask before the first look.
+            entry.find_next(now);
             plans.comebacks.extend(comeback.map(|comeback| (id.clone(), comeback)));
             plans.put(id, entry, now);
         }
