@@ -26,11 +26,11 @@ impl StreamManager {
         id: &StreamId,
         spec: &StreamSpec,
         comeback: Option<&Comeback>,
-    ) -> Result<Arc<Run>> {
+    ) -> Result<Brought> {
         let (run, before) = loop {
             match self.claim(caller, id, spec)? {
                 Claim::New(run, before) => break (run, before),
-                Claim::Running(run) => return Ok(run),
+                Claim::Running(run) => return Ok(Brought::Known(run)),
                 Claim::Unsettled(run) => settled(&run).await,
             }
         };
@@ -50,7 +50,7 @@ impl StreamManager {
         };
         self.launch(&run, prepared)?;
         unfinished.finish();
-        Ok(run)
+        Ok(Brought::New(run))
     }
 
     /// Looks whether the id is free, and takes it if it is. That takes no place.
@@ -122,6 +122,22 @@ impl StreamManager {
     }
 }
 
+/// A run that was wanted.
+pub(super) enum Brought {
+    /// It was not there before.
+    New(Arc<Run>),
+    /// It runs already, just as it is wanted.
+    Known(Arc<Run>),
+}
+
+impl Brought {
+    pub(super) fn run(&self) -> &Arc<Run> {
+        match self {
+            Self::New(run) | Self::Known(run) => run,
+        }
+    }
+}
+
 /// What [`StreamManager::claim`] found.
 enum Claim {
     /// The id was free; this run has it now. The one that had it before has ended.
@@ -171,7 +187,7 @@ impl Drop for Unfinished<'_> {
         };
         drop(registry);
         drop(gone);
-        self.manager.0.timetable.withdrawn(self.run);
+        self.manager.withdrawn(self.run);
         self.run.withdraw(&self.manager.0.services.bus);
     }
 }

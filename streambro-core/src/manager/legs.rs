@@ -55,6 +55,8 @@ impl StreamManager {
             }
             refused(refusal, &destination.label())
         })?;
+        // The plans come before it, never after.
+        drop(permit);
         self.0.timetable.follow(&run);
         Ok(leg)
     }
@@ -81,6 +83,7 @@ impl StreamManager {
             // Less is never refused.
             let _ = permit.change(&demand.without(&share), run.spec.priority);
         }
+        drop(permit);
         self.0.timetable.follow(&run);
         Ok(())
     }

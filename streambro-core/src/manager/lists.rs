@@ -91,7 +91,8 @@ impl Sources {
                 return opened;
             }
         }
-        let rest = place.map(|place| ListPlace { playing: None, ..place.clone() });
+        // One that had come to its end begins anew.
+        let rest = place.map(|place| ListPlace { playing: None, rundown: place.rundown.rewound() });
         self.open_list_at(list, spec, format, rest.as_ref(), 0).await
     }
 

@@ -118,8 +118,8 @@ impl StreamManager {
     /// [`Phase::Queued`].
     ///
     /// Idempotent: a stream that runs with the same spec is returned as it is. One that is stopped while its source is
-    /// being opened is returned as well, and has ended. Cancel safe: when the future is dropped before it is done,
-    /// nothing runs and no place is taken.
+    /// being opened is returned as well, and has ended. Cancel safe: when the future is dropped before its source is open,
+    /// nothing runs and no place is taken; while it is being kept, it runs and is known.
     ///
     /// # Errors
     /// Everything that is wrong with the file, the settings or the place: `InvalidSpec`, `AlreadyExists` (naming the
@@ -134,8 +134,9 @@ impl StreamManager {
         let id = self.check(&spec)?;
         self.check_time(caller, &id, &spec)?;
         let comeback = self.0.timetable.comeback(&id);
-        let run = self.bring(caller, &id, &spec, comeback.as_ref()).await?;
-        self.enroll(caller, &run)?;
+        let brought = self.bring(caller, &id, &spec, comeback.as_ref()).await?;
+        let run = Arc::clone(brought.run());
+        self.enroll(caller, &run, &spec)?;
         self.remembered().await;
         Ok(Stream(run))
     }
@@ -159,10 +160,13 @@ impl StreamManager {
         let known = self.find(caller, id.as_str()).and_then(running)?;
         self.check_new_time(caller, &id, &spec)?;
         if known.is_settled() && known.wanted().difference(&spec).is_none() {
-            self.take_over(&known)?;
+            self.take_over(&known, spec);
+            self.remembered().await;
             return Ok(Stream(known));
         }
         let (mut prepared, _) = self.0.sources.open(&spec, None, 0).await?;
+        // Again: opening may take long, and the old one shall go on untouched.
+        self.check_new_time(caller, &id, &spec)?;
         self.weigh();
         let (old, run) = {
             let mut registry = self.registry();
@@ -178,7 +182,7 @@ impl StreamManager {
                 return Err(Error::new(ErrorKind::Ended, id.as_str(), detail));
             }
             let permit = self.inherit(&old, &spec, &mut prepared)?;
-            let run = Run::new(id.clone(), spec, &self.0.services.books, &self.0.services.times);
+            let run = Run::new(id.clone(), spec.clone(), &self.0.services.books, &self.0.services.times);
             run.hold(permit);
             let entry = Entry { run: Arc::clone(&run), task: None };
             let leaving = registry.streams.insert(id, entry);
@@ -187,7 +191,7 @@ impl StreamManager {
             (old, run)
         };
         let unfinished = Unfinished { manager: self, run: &run, before: None };
-        self.take_over(&run)?;
+        self.take_over(&run, spec);
         old.stop(Reason::Stopped);
         // Also when this future is dropped: nobody else waits for its goodbye.
         let leaving = Leaving { manager: self, run: &old };
@@ -213,10 +217,9 @@ impl StreamManager {
     }
 
     pub(super) fn stop_for(&self, caller: Caller<'_>, id: &str) -> Result<()> {
-        let run = self.find(caller, id);
-        // One that waits for its time is there as well.
+        // First: a run that takes its place meanwhile is ended as well. One that waits for its time is there as well.
         let planned = StreamId::parse(id).is_ok_and(|id| self.0.timetable.stopped(caller, &id));
-        match run {
+        match self.find(caller, id) {
             Ok(run) => {
                 run.stop(Reason::Stopped);
                 Ok(())

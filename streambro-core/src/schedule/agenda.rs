@@ -13,7 +13,7 @@ use super::{
     entry::{Entry, Step},
     now::Now,
 };
-use crate::spec::{StreamId, StreamSpec};
+use crate::spec::{Airing, StreamId, StreamSpec};
 
 /// Somebody may set the clock at any time, and the machine may sleep: nothing is waited for longer.
 const SLICE: Duration = Duration::from_secs(1);
@@ -24,8 +24,10 @@ const SETBACK: SignedDuration = SignedDuration::from_secs(1);
 /// What is to be done now.
 #[derive(Clone, Debug)]
 pub(crate) enum Order {
-    Begin(StreamId, Arc<StreamSpec>),
-    End(StreamId),
+    /// Start a stream, and answer by the number with `started` or `failed`, if it is still awaited then.
+    Begin(StreamId, Arc<StreamSpec>, u64),
+    /// End a stream: this run, if it was known.
+    End(StreamId, Option<u64>),
 }
 
 /// The streams that are wanted.
@@ -34,6 +36,8 @@ pub(crate) struct Agenda {
     entries: BTreeMap<StreamId, Planned>,
     by_wall: BinaryHeap<Reverse<(Timestamp, u64, StreamId)>>,
     by_passed: BinaryHeap<Reverse<(Duration, u64, StreamId)>>,
+    /// Starts that were ordered.
+    begins: u64,
     /// The newest ticket: what is in a heap with an older one is void.
     tickets: u64,
     /// The latest time that the wall clock showed.
@@ -50,6 +54,10 @@ pub(crate) struct Agenda {
 struct Planned {
     entry: Entry,
     ticket: u64,
+    /// The latest start that was ordered.
+    begin: u64,
+    /// What is on and what comes next, as that was last told.
+    told: Option<(Option<Airing>, Option<Airing>)>,
 }
 
 impl Agenda {
@@ -69,6 +77,14 @@ impl Agenda {
         self.entries.iter().map(|(id, planned)| (id, &planned.entry))
     }
 
+    /// The entry, if what is on or comes next is other than when this was last asked.
+    pub(crate) fn untold(&mut self, id: &StreamId) -> Option<&Entry> {
+        let planned = self.entries.get_mut(id)?;
+        let now = Some((planned.entry.now(), planned.entry.next()));
+        let told = std::mem::replace(&mut planned.told, now);
+        (told != now).then_some(&planned.entry)
+    }
+
     /// Takes the entries that have changed or gone.
     pub(crate) fn take_news(&mut self) -> BTreeSet<StreamId> {
         std::mem::take(&mut self.news)
@@ -76,7 +92,8 @@ impl Agenda {
 
     /// Adds a stream, or puts it in the place of another.
     pub(crate) fn put(&mut self, id: StreamId, entry: Entry, now: Now) {
-        self.entries.insert(id.clone(), Planned { entry, ticket: 0 });
+        let (begin, told) = self.entries.get(&id).map_or((0, None), |planned| (planned.begin, planned.told));
+        self.entries.insert(id.clone(), Planned { entry, ticket: 0, begin, told });
         self.enter_now(&id, now);
         self.news.insert(id);
     }
@@ -145,18 +162,23 @@ impl Agenda {
     }
 
     fn look_at(&mut self, id: StreamId, now: Now) -> Option<Order> {
-        let entry = &mut self.entries.get_mut(&id)?.entry;
-        let before = (entry.stored(now), entry.next());
+        let planned = self.entries.get_mut(&id)?;
+        let entry = &mut planned.entry;
+        let (before, run) = ((entry.stored(now), entry.next()), entry.run());
         let step = entry.look(now);
         if before != (entry.stored(now), entry.next()) {
             self.news.insert(id.clone());
         }
-        let spec = Arc::clone(&entry.spec);
+        let order = step.map(|step| match step {
+            Step::Begin => {
+                self.begins += 1;
+                planned.begin = self.begins;
+                Order::Begin(id.clone(), Arc::clone(&planned.entry.spec), planned.begin)
+            }
+            Step::End => Order::End(id.clone(), run),
+        });
         self.settle(&id);
-        step.map(|step| match step {
-            Step::Begin => Order::Begin(id, spec),
-            Step::End => Order::End(id),
-        })
+        order
     }
 
     /// Forgets an entry of which nothing is wanted, or sees to it that it is looked at in time.
@@ -235,6 +257,11 @@ impl Agenda {
             self.enter_now(id, now);
         }
         Some(changed)
+    }
+
+    /// Whether a start that was ordered is to be answered: it may have been called off, or ordered once more.
+    pub(crate) fn awaits(&self, id: &StreamId, begin: u64) -> bool {
+        self.entries.get(id).is_some_and(|planned| planned.begin == begin && planned.entry.is_starting())
     }
 
     /// A run of a stream begins. Returns whether it is wanted: it may have been ended meanwhile.

@@ -10,7 +10,7 @@ fn a_stream_without_a_schedule_begins_at_once_and_is_waited_for_no_more() {
     let mut desk = Desk::at("12:00");
     desk.put("a", None);
     let (orders, _) = desk.agenda.look(desk.clocks.now());
-    assert!(matches!(&orders[..], [Order::Begin(id, spec)] if id.as_str() == "a" && spec.id == "a"));
+    assert!(matches!(&orders[..], [Order::Begin(id, spec, _)] if id.as_str() == "a" && spec.id == "a"));
     assert!(desk.start("a"));
     assert_eq!(desk.look(), "");
     assert_eq!(desk.agenda.look(desk.clocks.now()).1, None);

@@ -128,14 +128,19 @@ impl Entry {
         Self { keyless: true, ..self }
     }
 
-    /// The same with a spec that has them.
-    pub(crate) fn with_keys(self, spec: Arc<StreamSpec>) -> Self {
+    /// The same with a spec that has them, or goes elsewhere.
+    pub(crate) fn with_spec(self, spec: Arc<StreamSpec>) -> Self {
         Self { spec, keyless: false, ..self }
     }
 
     /// Whether somebody must bring its keys before it can begin.
     pub(crate) fn waits_for_keys(&self) -> bool {
         self.keyless
+    }
+
+    /// Whether it is being started.
+    pub(super) fn is_starting(&self) -> bool {
+        matches!(self.state, State::Starting(_))
     }
 
     /// The number of its run, while it has one.

@@ -321,7 +321,7 @@ impl World {
                 self.have = Have::Start;
                 self.begins += 1;
             }
-            Some(Order::End(_)) => {
+            Some(Order::End(..)) => {
                 assert!(matches!(self.have, Have::Start | Have::Run(_)), "ends {:?}", self.have);
                 self.have = Have::Nothing;
             }

@@ -114,8 +114,8 @@ impl Desk {
             assert!(wait > Duration::ZERO && wait <= Duration::from_secs(1), "{wait:?}");
         }
         let tell = |order: &Order| match order {
-            Order::Begin(id, _) => format!("+{}", id.as_str()),
-            Order::End(id) => format!("-{}", id.as_str()),
+            Order::Begin(id, ..) => format!("+{}", id.as_str()),
+            Order::End(id, _) => format!("-{}", id.as_str()),
         };
         orders.iter().map(tell).collect::<Vec<_>>().join(" ")
     }

@@ -78,6 +78,19 @@ impl Rundown {
         Self { laps_done, ..self }
     }
 
+    /// The same with something to play: from its beginning on if nothing is left of it.
+    pub(crate) fn rewound(&self) -> Self {
+        let mut rundown = self.clone();
+        if rundown.upcoming().is_none() {
+            match &mut rundown.queue {
+                Queue::Sequential(at) => *at = 0,
+                Queue::Shuffle { left, .. } => left.clear(),
+            }
+            rundown.draw();
+        }
+        rundown
+    }
+
     pub(crate) fn version(&self) -> u64 {
         self.version
     }

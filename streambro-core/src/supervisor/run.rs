@@ -254,6 +254,11 @@ impl Run {
         !self.is_stopping() && !matches!(phase, Phase::Preparing | Phase::Stopping | Phase::Ended)
     }
 
+    /// Why it ends, if somebody wants that.
+    pub(crate) fn why_stopping(&self) -> Option<Reason> {
+        *self.stop.borrow()
+    }
+
     /// Whether somebody wants it to end.
     pub(crate) fn is_stopping(&self) -> bool {
         self.stop.borrow().is_some()

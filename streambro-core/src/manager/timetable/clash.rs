@@ -75,8 +75,14 @@ impl StreamManager {
                 entry.plan(now.wall).take_while(|airing| airing.start < until).collect()
             };
             let open = unplanned.iter().map(|_| vec![Airing::new(now.wall, None, false)]);
+            let own = plan(entry);
+            let last = own.last().and_then(|airing| airing.end).unwrap_or(Timestamp::MAX);
+            let until = until.min(last);
+            let plan = |entry: &Entry| -> Vec<_> {
+                entry.plan(now.wall).take_while(|airing| airing.start < until).collect()
+            };
             let rest = planned.iter().map(|(_, entry)| plan(entry)).chain(open).map(Vec::into_iter);
-            if let Some(at) = crowding(plan(entry).into_iter(), rest, most, until) {
+            if let Some(at) = crowding(own.into_iter(), rest, most, until) {
                 let whose = of.map_or_else(String::new, |user| format!(" of {user:?}"));
                 let detail = format!(
                     "at {} it would be one of more than {most} streams{whose} on the air; choose another time, or raise the limit",
@@ -100,7 +106,8 @@ struct Clash {
 
 impl Clash {
     fn describe(&self, caller: Caller<'_>, id: &StreamId, entry: &Entry) -> Error {
-        let other = match caller.may_see(&self.spec) {
+        let seen = caller.may_see(&self.spec);
+        let other = match seen {
             true => format!("`{}`", self.other),
             false => "a stream of another user".to_owned(),
         };
@@ -115,7 +122,8 @@ impl Clash {
             "`{id}` and {other} would both send to {}: the one {}, the other {}; choose another time or another key",
             self.place,
             time(&self.own),
-            time(&self.others),
+            // When another user's is on the air is none of this one's business.
+            if seen { time(&self.others) } else { "meanwhile".to_owned() },
         );
         Error::new(ErrorKind::Overlap, id.as_str(), detail)
     }

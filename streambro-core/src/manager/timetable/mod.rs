@@ -18,6 +18,7 @@ use tokio::{sync::Notify, task::JoinHandle, time::sleep};
 use self::places::Places;
 pub use self::verbs::Upcoming;
 use super::{
+    launch::Brought,
     open::Comeback,
     user::Caller,
     verbs::{Inner, StreamManager},
@@ -28,7 +29,7 @@ use crate::{
     event::EventKind,
     schedule::{Agenda, Entry, Now, Order, Stored},
     spec::{StreamId, StreamSpec},
-    status::{Reason, ScheduleStatus, StreamStatus},
+    status::{Phase, Reason, ScheduleStatus, StreamStatus},
     supervisor::Run,
 };
 
@@ -97,13 +98,6 @@ impl Timetable {
         known
     }
 
-    /// A run did not come about.
-    pub(super) fn withdrawn(&self, run: &Run) {
-        let mut plans = self.plans();
-        let now = self.now();
-        plans.agenda.ended(&run.id, run.number, now);
-    }
-
     /// Wants nothing of these any more. Returns them.
     pub(super) fn clear(&self, caller: Caller<'_>) -> Vec<StreamId> {
         let mut plans = self.plans();
@@ -165,7 +159,7 @@ impl Timetable {
         let entry = plans.agenda.get(&run.id).filter(|entry| entry.run() == Some(run.number));
         let Some(entry) = entry.filter(|entry| !entry.is_scheduled()).cloned() else { return };
         let now = self.now();
-        let entry = entry.with_keys(Arc::new(run.wanted()));
+        let entry = entry.with_spec(Arc::new(run.wanted()));
         plans.put(run.id.clone(), entry, now);
         self.changed.notify_one();
     }
@@ -218,6 +212,17 @@ fn show(entry: &Entry) -> ScheduleStatus {
 }
 
 impl StreamManager {
+    /// A run did not come about.
+    pub(super) fn withdrawn(&self, run: &Run) {
+        // What a shutdown leaves unfinished is wanted as much as before.
+        if self.0.closing.is_cancelled() {
+            return;
+        }
+        let mut plans = self.0.timetable.plans();
+        let now = self.0.timetable.now();
+        plans.agenda.ended(&run.id, run.number, now);
+    }
+
     /// Sees to it that the agenda is looked at.
     pub(super) fn attend(&self) {
         let timetable = &self.0.timetable;
@@ -247,12 +252,8 @@ impl StreamManager {
         self.tell_news();
         for order in orders {
             match order {
-                Order::Begin(id, spec) => self.begin(id, spec),
-                Order::End(id) => {
-                    if let Ok(run) = self.find(Caller::Host, id.as_str()) {
-                        run.stop(Reason::ScheduleEnded);
-                    }
-                }
+                Order::Begin(id, spec, begin) => self.begin(Errand { id, spec, begin }),
+                Order::End(id, number) => self.end_run(&id, number),
             }
         }
         wait
@@ -260,72 +261,113 @@ impl StreamManager {
 
     /// Tells what has changed, and lets it be kept.
     pub(super) fn tell_news(&self) {
-        let (ids, told) = {
+        let told = {
             let mut plans = self.0.timetable.plans();
             let ids = plans.agenda.take_news();
             let Plans { agenda, comebacks, .. } = &mut *plans;
             comebacks.retain(|id, _| !ids.contains(id) || agenda.get(id).is_some());
             let known = |id: &StreamId| {
-                let entry = plans.agenda.get(id).filter(|entry| entry.is_scheduled())?;
+                let entry = plans.agenda.untold(id).filter(|entry| entry.is_scheduled())?;
                 Some((id.clone(), entry.spec.user.clone(), show(entry)))
             };
             let told: Vec<_> = ids.iter().filter_map(known).collect();
-            (ids, told)
+            if let Some(memory) = self.0.memory.as_ref().filter(|_| !ids.is_empty()) {
+                // Before anybody can find that there is no news.
+                memory.note(ids);
+            }
+            told
         };
         for (id, user, ScheduleStatus { now, next }) in told {
             self.0.services.bus.emit(&id, user.as_deref(), EventKind::Schedule { now, next });
         }
-        if let Some(memory) = self.0.memory.as_ref().filter(|_| !ids.is_empty()) {
-            memory.note(ids);
+    }
+
+    /// Ends the run of a stream whose time is over. One that took its place meanwhile is looked at by itself.
+    fn end_run(&self, id: &StreamId, number: Option<u64>) {
+        let Ok(run) = self.find(Caller::Host, id.as_str()) else { return };
+        let is_it = match number {
+            Some(number) => run.number == number,
+            // It was being started: what opens its source is what was meant.
+            None => *run.phase().borrow() == Phase::Preparing,
+        };
+        if is_it {
+            run.stop(Reason::ScheduleEnded);
         }
     }
 
     /// Starts a stream beside the others: none waits for another's disk.
-    fn begin(&self, id: StreamId, spec: Arc<StreamSpec>) {
+    fn begin(&self, errand: Errand) {
         let manager = self.clone();
         let work = async move {
-            let comeback = manager.0.timetable.comeback(&id);
-            match manager.bring(Caller::Host, &id, &spec, comeback.as_ref()).await {
-                Ok(run) => manager.begun(&run),
-                Err(error) if error.kind == ErrorKind::Closed => {}
-                Err(error) => manager.failed(&id, &spec, error),
+            let comeback = manager.0.timetable.comeback(&errand.id);
+            let unanswered = Unanswered { manager: &manager, errand: &errand };
+            match manager.bring(Caller::Host, &errand.id, &errand.spec, comeback.as_ref()).await {
+                Ok(brought) => manager.begun(&errand, &brought),
+                Err(error) => manager.failed(&errand, &error),
             }
+            drop(unanswered);
         };
         self.0.errands.spawn_on(work, self.runtime());
     }
 
     /// A stream runs whose time had come.
-    fn begun(&self, run: &Arc<Run>) {
+    fn begun(&self, errand: &Errand, brought: &Brought) {
         let timetable = &self.0.timetable;
-        let wanted = {
+        let run = brought.run();
+        let awaited = {
             let mut plans = timetable.plans();
             let now = timetable.now();
-            let wanted = plans.agenda.started(&run.id, run.number, now);
-            plans.comebacks.remove(&run.id);
-            if run.ended_at().is_some() {
-                // Its end may have been told before anyone knew its number.
-                plans.agenda.ended(&run.id, run.number, now);
+            let awaited = plans.agenda.awaits(&errand.id, errand.begin);
+            if awaited {
+                plans.agenda.started(&run.id, run.number, now);
+                plans.comebacks.remove(&run.id);
+                plans.settle(run, now);
             }
-            wanted
+            awaited
         };
-        if !wanted {
+        if let (false, Brought::New(run)) = (awaited, brought) {
             run.stop(Reason::ScheduleEnded);
         }
         timetable.changed.notify_one();
     }
 
-    fn failed(&self, id: &StreamId, spec: &StreamSpec, error: Error) {
+    fn failed(&self, errand: &Errand, error: &Error) {
         let timetable = &self.0.timetable;
         let again = {
             let mut plans = timetable.plans();
+            if self.0.closing.is_cancelled() || !plans.agenda.awaits(&errand.id, errand.begin) {
+                return;
+            }
             let now = timetable.now();
-            plans.agenda.failed(id, now)
+            plans.agenda.failed(&errand.id, now)
         };
+        let id = &errand.id;
         tracing::warn!(stream = %id, %error, ?again, "a planned start failed");
         let retry_in_ms = again.map(|again| u64::try_from(again.as_millis()).unwrap_or(u64::MAX));
         let kind = EventKind::StartFailed { error: error.kind, detail: error.to_string(), retry_in_ms };
-        self.0.services.bus.emit(id, spec.user.as_deref(), kind);
+        self.0.services.bus.emit(id, errand.spec.user.as_deref(), kind);
         timetable.changed.notify_one();
+    }
+}
+
+/// A start that was ordered.
+struct Errand {
+    id: StreamId,
+    spec: Arc<StreamSpec>,
+    begin: u64,
+}
+
+/// Answers an errand that dies.
+struct Unanswered<'a> {
+    manager: &'a StreamManager,
+    errand: &'a Errand,
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        let detail = "what was starting it died; please report it";
+        // Nobody waits for another answer.
+        self.manager.failed(self.errand, &Error::new(ErrorKind::Host, self.errand.id.as_str(), detail));
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use crate::{
     Admission, Clock, Destination, ErrorKind, EventKind, Phase, Reason, Schedule, Source, StreamManager,
     StreamSpec, Subscription, Window,
-    manager::tests::{BOUND, spec},
+    manager::tests::{BOUND, begin, spec},
     schedule::Entry,
 };
 
@@ -459,6 +459,82 @@ async fn a_replaced_stream_has_the_schedule_of_the_new_spec() {
     clock.go("12:00");
     manager.look_now(&clock).await;
     assert!(!free.0.is_stopping(), "it has no schedule any more");
+}
+
+#[tokio::test]
+async fn a_stream_that_runs_gets_a_schedule_by_being_replaced_and_goes_on() {
+    let clock = Hands::at("10:00");
+    let manager = manager(&clock).await;
+    let stream = manager.start(spec("a")).await.unwrap();
+    manager.is_in("a", Phase::Starting).await;
+    let refusal = manager.start(planned("a", "10:00", "10:30")).await.unwrap_err();
+    assert_eq!(refusal.kind, ErrorKind::AlreadyExists);
+    assert!(refusal.detail.contains("`schedule`"), "{refusal}");
+    assert_eq!(
+        manager.schedule(planned("a", "10:00", "10:30")).await.unwrap_err().kind,
+        ErrorKind::AlreadyExists
+    );
+    let same = manager.replace(planned("a", "10:00", "10:30")).await.unwrap();
+    assert!(Arc::ptr_eq(&stream.0, &same.0), "no connection notices");
+    clock.go("10:30");
+    assert_eq!(timeout(BOUND, stream.ended()).await.unwrap().reason, Some(Reason::ScheduleEnded));
+}
+
+#[tokio::test]
+async fn what_is_cancelled_while_it_is_being_started_leaves_no_plan() {
+    let clock = Hands::at("10:00");
+    let manager = manager(&clock).await;
+    let window = Window::daily(civil::time(10, 0, 0, 0), civil::time(11, 0, 0, 0));
+    let daily = || spec("a").schedule(Schedule::new().window(window.clone()));
+    let held_up = manager.0.sources.shelf.hold_up().await;
+    let mut opening = Box::pin(manager.start(daily()));
+    begin(&mut opening).await;
+    manager.clear_all();
+    drop(held_up);
+    timeout(BOUND, opening.await.unwrap().ended()).await.unwrap();
+    assert!(manager.upcoming(5).is_empty());
+}
+
+#[tokio::test]
+async fn a_start_that_outlasts_its_window_does_not_count_for_the_next() {
+    let clock = Hands::at("10:00");
+    let manager = manager(&clock).await;
+    let window = |from, until| Window::daily(civil::time(10, from, 0, 0), civil::time(10, until, 0, 0));
+    let held_up = manager.0.sources.shelf.hold_up().await;
+    let twice = Schedule::new().window(window(0, 30)).window(window(31, 59));
+    manager.schedule(spec("a").schedule(twice)).await.unwrap();
+    manager.is_in("a", Phase::Preparing).await;
+    let first = manager.stream("a").unwrap();
+    clock.go("10:30");
+    manager.look_now(&clock).await;
+    clock.go("10:31");
+    manager.look_now(&clock).await;
+    drop(held_up);
+    manager.is_in("a", Phase::Starting).await;
+    assert!(!Arc::ptr_eq(&first.0, &manager.stream("a").unwrap().0));
+    clock.go("10:59");
+    manager.look_now(&clock).await;
+    until("it waits", || manager.is_waiting("a")).await;
+}
+
+#[tokio::test]
+async fn each_change_of_a_plan_is_told_once() {
+    let clock = Hands::at("09:00");
+    let manager = manager(&clock).await;
+    let mut events = manager.subscribe(1_024);
+    manager.schedule(planned("a", "10:00", "10:30")).await.unwrap();
+    manager.look_now(&clock).await;
+    clock.go("10:00");
+    manager.look_now(&clock).await;
+    manager.is_in("a", Phase::Starting).await;
+    manager.look_now(&clock).await;
+    let mut told = vec![];
+    while let Some(event) = events.try_next() {
+        if let EventKind::Schedule { now, next } = event.kind {
+            told.push((now.is_some(), next.is_some()));
+        }
+    }
+    assert_eq!(told, [(false, true), (true, false)]);
 }
 
 #[tokio::test]

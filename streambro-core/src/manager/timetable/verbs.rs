@@ -61,10 +61,10 @@ impl StreamManager {
             self.is_open()?;
             let now = self.0.timetable.now();
             let entry = match known(&plans, caller, &id, &spec)? {
-                Some(entry) if entry.waits_for_keys() => entry.clone().with_keys(Arc::new(spec)),
+                Some(entry) if entry.waits_for_keys() => entry.clone().with_spec(Arc::new(spec)),
                 Some(entry) => return Ok(entry.now().or_else(|| entry.next())),
                 None => {
-                    self.check_free(&id)?;
+                    self.check_free(caller, &id)?;
                     Entry::new(Arc::new(spec), now)
                 }
             };
@@ -238,7 +238,12 @@ impl StreamManager {
         let entry = match known(&plans, caller, id, spec)? {
             Some(entry) => entry.clone(),
             None if spec.schedule.is_none() && plans.agenda.is_empty() => return Ok(()),
-            None => Entry::new(Arc::new(spec.clone()), now),
+            None => {
+                if spec.schedule.is_some() {
+                    self.check_free(caller, id)?;
+                }
+                Entry::new(Arc::new(spec.clone()), now)
+            }
         };
         self.check_clash(&plans, caller, id, &wanted(entry, id, now)?, now)
     }
@@ -270,7 +275,7 @@ impl StreamManager {
         let now = self.0.timetable.now();
         let spec = Arc::new(run.spec.going_to(vec![Arc::new(destination.clone())]));
         let entry = match plans.agenda.get(&run.id) {
-            Some(entry) => entry.clone().with_keys(spec),
+            Some(entry) => entry.clone().with_spec(spec),
             None => Entry::new(spec, now),
         };
         self.check_clash(&plans, caller, &run.id, &entry, now)
@@ -281,68 +286,72 @@ impl StreamManager {
     ///
     /// # Errors
     /// As [`check_time`](Self::check_time).
-    pub(in crate::manager) fn enroll(&self, caller: Caller<'_>, run: &Arc<Run>) -> Result<()> {
-        let entered = {
-            let mut plans = self.0.timetable.plans();
-            let now = self.0.timetable.now();
-            self.enter(&mut plans, caller, run, now)
-        };
-        match entered {
-            Ok(true) => self.attend(),
-            Ok(false) => {}
-            Err(error) => {
-                run.stop(Reason::Stopped);
-                return Err(error);
-            }
+    pub(in crate::manager) fn enroll(
+        &self,
+        caller: Caller<'_>,
+        run: &Arc<Run>,
+        spec: &StreamSpec,
+    ) -> Result<()> {
+        if self.is_kept(spec) {
+            // Before it is known: its end shall be heard.
+            self.attend();
         }
+        let entered = self.enter(caller, run, spec);
+        if entered.is_err() {
+            run.stop(Reason::Stopped);
+        }
+        self.0.timetable.changed.notify_one();
+        entered
+    }
+
+    fn enter(&self, caller: Caller<'_>, run: &Arc<Run>, spec: &StreamSpec) -> Result<()> {
+        let mut plans = self.0.timetable.plans();
+        let now = self.0.timetable.now();
+        let entry = match known(&plans, caller, &run.id, spec)? {
+            Some(entry) if entry.waits_for_keys() => entry.clone().with_spec(Arc::new(spec.clone())),
+            Some(entry) => entry.clone(),
+            // Cancelled before anybody knew it, it leaves no plan either.
+            None if run.is_stopping() || !self.is_kept(spec) => return Ok(()),
+            None => Entry::new(Arc::new(spec.clone()), now),
+        };
+        let entry = wanted(entry, &run.id, now)?;
+        self.check_clash(&plans, caller, &run.id, &entry, now)?;
+        plans.adopt(run, entry, now);
         Ok(())
     }
 
-    /// Returns whether there is an entry now.
-    fn enter(&self, plans: &mut Plans, caller: Caller<'_>, run: &Arc<Run>, now: Now) -> Result<bool> {
-        let entry = match known(plans, caller, &run.id, &run.spec)? {
-            Some(entry) if entry.waits_for_keys() => entry.clone().with_keys(Arc::new(run.spec.clone())),
-            Some(entry) => entry.clone(),
-            None if run.spec.schedule.is_none() && self.0.memory.is_none() => return Ok(false),
-            None => Entry::new(Arc::new(run.spec.clone()), now),
-        };
-        let mut entry = wanted(entry, &run.id, now)?;
-        self.check_clash(plans, caller, &run.id, &entry, now)?;
-        entry.started(run.number);
-        plans.put(run.id.clone(), entry, now);
-        plans.comebacks.remove(&run.id);
-        plans.settle(run, now);
-        Ok(true)
-    }
-
-    /// Enters a run that takes the place of another, whose end shall not count.
-    pub(in crate::manager) fn take_over(&self, run: &Arc<Run>) -> Result<()> {
+    /// Enters a run that takes the place of another, whose end shall not count; or the same with another schedule.
+    pub(in crate::manager) fn take_over(&self, run: &Arc<Run>, spec: StreamSpec) {
         {
             let mut plans = self.0.timetable.plans();
             let now = self.0.timetable.now();
-            if run.spec.schedule.is_none() && self.0.memory.is_none() {
-                plans.agenda.remove(&run.id);
+            if self.is_kept(&spec) {
+                let mut entry = Entry::new(Arc::new(spec), now);
+                entry.want(now);
+                plans.adopt(run, entry, now);
             } else {
-                let mut entry = wanted(Entry::new(Arc::new(run.spec.clone()), now), &run.id, now)?;
-                entry.started(run.number);
-                plans.put(run.id.clone(), entry, now);
-                plans.settle(run, now);
+                plans.agenda.remove(&run.id);
             }
         }
         self.attend();
-        Ok(())
+    }
+
+    /// Whether a stream is kept in mind at all.
+    fn is_kept(&self, spec: &StreamSpec) -> bool {
+        spec.schedule.is_some() || self.0.memory.is_some()
     }
 
     /// # Errors
     /// `AlreadyExists`.
-    fn check_free(&self, id: &StreamId) -> Result<()> {
+    fn check_free(&self, caller: Caller<'_>, id: &StreamId) -> Result<()> {
         let registry = self.registry();
-        let running = registry.find(id).is_some_and(|run| run.ended_at().is_none());
-        if !running {
-            return Ok(());
-        }
-        let detail =
-            "a stream with this id runs; `replace` it with one that has a schedule, or stop it first";
+        let detail = match registry.find(id) {
+            Some(run) if !caller.may_see(&run.spec) => TAKEN,
+            Some(run) if run.ended_at().is_none() => {
+                "a stream with this id runs with another `schedule`; use `replace` to change it, or stop it first"
+            }
+            _ => return Ok(()),
+        };
         Err(Error::new(ErrorKind::AlreadyExists, id.as_str(), detail))
     }
 }
@@ -356,13 +365,25 @@ impl Plans {
         self.places.sweep(agenda.len(), |id| agenda.get(id).is_some());
     }
 
+    /// Lets an entry be what this run is for.
+    pub(super) fn adopt(&mut self, run: &Run, mut entry: Entry, now: Now) {
+        entry.started(run.number);
+        self.put(run.id.clone(), entry, now);
+        self.comebacks.remove(&run.id);
+        self.settle(run, now);
+    }
+
     /// Enters the end of a run that has ended before anyone knew it.
-    fn settle(&mut self, run: &Run, now: Now) {
-        if run.ended_at().is_some() {
+    pub(super) fn settle(&mut self, run: &Run, now: Now) {
+        // It is wanted as much as before: the host will be back.
+        if run.ended_at().is_some() && run.why_stopping() != Some(Reason::ShutDown) {
             self.agenda.ended(&run.id, run.number, now);
         }
     }
 }
+
+/// What a user is told of an id that is another's.
+const TAKEN: &str = "this id is taken; choose another";
 
 /// What is planned under an id, if it is just this.
 ///
@@ -377,14 +398,15 @@ fn known<'a>(
     let Some(entry) = plans.agenda.get(id) else { return Ok(None) };
     let refuse = |detail: String| Err(Error::new(ErrorKind::AlreadyExists, id.as_str(), detail));
     if !caller.may_see(&entry.spec) {
-        return refuse("this id is taken; choose another".to_owned());
+        return refuse(TAKEN.to_owned());
     }
     let when = (entry.spec.schedule != spec.schedule).then_some("schedule");
     let keys_aside = entry.waits_for_keys().then(|| spec.with_keys_of(&entry.spec));
     match entry.spec.difference(keys_aside.as_ref().unwrap_or(spec)).or(when) {
         None => Ok(Some(entry)),
         Some(field) => refuse(format!(
-            "a stream with this id is wanted with another `{field}`; `replace` it, or `cancel` it first"
+            "a stream with this id is wanted with another `{field}`; `replace` it, or {} it first",
+            if entry.is_scheduled() { "`cancel`" } else { "`stop`" }
         )),
     }
 }

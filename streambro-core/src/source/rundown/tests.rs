@@ -131,3 +131,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_list_that_has_come_to_its_end_begins_anew_when_it_is_rewound_and_others_stay() {
+    let list = Playlist::new(["a.mp4", "b.mp4"]);
+    for list in [list.clone(), list.shuffle(7)] {
+        let mut rundown = Rundown::new(&list, Repeat::Once);
+        rundown.advance();
+        assert_eq!(rundown.rewound().upcoming(), rundown.upcoming());
+        rundown.advance();
+        assert_eq!(rundown.upcoming(), None);
+        assert!(rundown.rewound().upcoming().is_some());
+    }
+}
