@@ -314,18 +314,18 @@ impl StreamManager {
     fn begun(&self, errand: &Errand, brought: &Brought) {
         let timetable = &self.0.timetable;
         let run = brought.run();
-        let awaited = {
+        let wanted = {
             let mut plans = timetable.plans();
             let now = timetable.now();
-            let awaited = plans.agenda.awaits(&errand.id, errand.begin);
-            if awaited {
+            if plans.agenda.awaits(&errand.id, errand.begin) {
                 plans.agenda.started(&run.id, run.number, now);
                 plans.comebacks.remove(&run.id);
                 plans.settle(run, now);
             }
-            awaited
+            // Somebody may have started the same by hand, and found this run.
+            plans.agenda.get(&run.id).is_some_and(|entry| entry.run() == Some(run.number))
         };
-        if let (false, Brought::New(run)) = (awaited, brought) {
+        if let (false, Brought::New(run)) = (wanted, brought) {
             run.stop(Reason::ScheduleEnded);
         }
         timetable.changed.notify_one();

@@ -518,6 +518,23 @@ async fn a_start_that_outlasts_its_window_does_not_count_for_the_next() {
 }
 
 #[tokio::test]
+async fn a_start_by_hand_beside_the_planned_one_is_the_same_run() {
+    let clock = Hands::at("10:00");
+    let manager = manager(&clock).await;
+    let held_up = manager.0.sources.shelf.hold_up().await;
+    manager.schedule(planned("a", "10:00", "10:30")).await.unwrap();
+    manager.is_in("a", Phase::Preparing).await;
+    let mut by_hand = Box::pin(manager.start(planned("a", "10:00", "10:30")));
+    begin(&mut by_hand).await;
+    drop(held_up);
+    let stream = by_hand.await.unwrap();
+    manager.look_now(&clock).await;
+    manager.is_in("a", Phase::Starting).await;
+    manager.look_now(&clock).await;
+    assert!(Arc::ptr_eq(&stream.0, &manager.stream("a").unwrap().0) && !stream.0.is_stopping());
+}
+
+#[tokio::test]
 async fn each_change_of_a_plan_is_told_once() {
     let clock = Hands::at("09:00");
     let manager = manager(&clock).await;
