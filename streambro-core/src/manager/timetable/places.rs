@@ -5,7 +5,19 @@ use std::{
     hash::BuildHasher,
 };
 
+use jiff::Timestamp;
+
+use super::Timetable;
 use crate::spec::{Destination, StreamId, StreamSpec};
+
+impl Timetable {
+    /// When the airing began during which this run is on the air.
+    pub(in crate::manager) fn on_since(&self, id: &StreamId, run: u64) -> Option<Timestamp> {
+        let plans = self.plans();
+        let entry = plans.agenda.get(id).filter(|entry| entry.run() == Some(run))?;
+        Some(entry.now()?.start)
+    }
+}
 
 /// Streams by the places that they send to. What is in it may be over: whoever asks looks that up.
 #[derive(Default)]
