@@ -316,7 +316,10 @@ impl Builder {
     ///
     /// # Errors
     /// `InvalidSpec` when the media root cannot be looked at or is not a directory, when streams shall wait for memory that
-    /// nobody measures, or when the sessions of an encoder are limited that has none; `NotAllowed` and `Host` when the directory of renditions cannot be used.
+    /// nobody measures, or when the sessions of an encoder are limited that has none; `NotAllowed` and `Host` when the
+    /// directory of renditions or that of the state cannot be used; `StateInUse` when another manager uses the state, also
+    /// one that was dropped while it was keeping something, until that is kept (after [`shutdown`](StreamManager::shutdown)
+    /// and the last clone it is free); `StateInvalid` when what is kept cannot be used; and what a store of the host says.
     ///
     /// # Panics
     /// Outside a tokio runtime.

@@ -6,7 +6,7 @@ use super::{roll::Wanted, rundown::Rundown};
 use crate::{media::part::Part, spec::Repeat};
 
 /// Where a stream is in what it plays.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Place {
     /// In a file.
@@ -16,7 +16,7 @@ pub(crate) enum Place {
 }
 
 /// A place in each of a stream's playlists.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ListPlaces {
     /// What is seen; and heard, unless another one is.
     pub(crate) picture: ListPlace,
@@ -51,7 +51,7 @@ pub(crate) struct FilePlace {
 }
 
 /// A place in a playlist, and the playlist as it was by then.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ListPlace {
     /// What is in it, and what comes next.
     pub(crate) rundown: Rundown,

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// A playlist while it plays.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Rundown {
     /// In the order in which they were written.
     slots: Vec<Slot>,
@@ -38,7 +38,7 @@ pub(crate) struct Slot {
 }
 
 /// What is left of a lap.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Queue {
     /// Everything from this place of the list on.
@@ -89,6 +89,15 @@ impl Rundown {
             rundown.draw();
         }
         rundown
+    }
+
+    /// Whether its numbers can be counted on: it may come from a file.
+    pub(crate) fn is_sound(&self, most: u64) -> bool {
+        let is_within = match self.queue {
+            Queue::Sequential(at) => at <= self.slots.len(),
+            Queue::Shuffle { .. } => true,
+        };
+        is_within && [self.version, self.next_id, self.laps_done].iter().all(|number| *number <= most)
     }
 
     pub(crate) fn version(&self) -> u64 {

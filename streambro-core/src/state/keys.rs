@@ -15,7 +15,8 @@ pub trait KeyProvider: fmt::Debug + Send + Sync + 'static {
     /// Seals a key; the same one may look different each time.
     ///
     /// # Errors
-    /// Whatever says why not, without the key: then the stream is not kept, and whoever wanted it is told.
+    /// Whatever says why not, without the key: then the stream is kept without it, [`State`](crate::EventKind::State) says so,
+    /// and it is tried again every 2 s until it is sealed. After a restart before that the stream waits for its key.
     async fn seal(&self, key: &Secret) -> Result<Vec<u8>>;
 
     /// Returns the key that was sealed.

@@ -8,7 +8,7 @@ use crate::error::Result;
 
 /// Keeps what a manager must know after a restart; a host may bring its own database.
 ///
-/// A record is a key, a short ASCII text such as `stream/lofi-1`, and a value of a few kilobytes that only streambro reads.
+/// A record is a key, a short ASCII text such as `spec/lofi-1`, and a value of a few kilobytes that only streambro reads.
 /// One manager uses a store at a time, and has to be alone with its records: in a database that several share, give each
 /// its own table or prefix. The manager makes one call at a time and waits for it.
 ///

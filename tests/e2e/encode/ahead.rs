@@ -121,7 +121,8 @@ async fn who_is_told_that_it_was_given_up_finds_nothing_of_it_on_a_disk_that_is_
 #[tokio::test]
 async fn a_lap_that_is_stopped_in_its_middle_leaves_nothing_though_the_stream_can_still_be_looked_at() {
     let nginx = Nginx::start().await;
-    let film = Clip::new().seconds(12.0).make().await;
+    // Longer than it takes to look, also where ffmpeg is fast.
+    let film = Clip::new().seconds(60.0).gop(30).make().await;
     let dir = scratch();
     let manager = StreamManager::builder()
         .renditions(dir.path(), 100_000_000)
@@ -142,7 +143,7 @@ async fn a_lap_that_is_stopped_in_its_middle_leaves_nothing_though_the_stream_ca
 #[tokio::test]
 async fn a_shutdown_leaves_nothing_half_written_on_a_disk_that_is_slow() {
     let nginx = Nginx::start().await;
-    let film = Clip::new().seconds(12.0).make().await;
+    let film = Clip::new().seconds(60.0).gop(30).make().await;
     let dir = scratch();
     // A draft asks for room every 64 KiB, which is more often than every two seconds.
     let manager = StreamManager::builder().renditions(dir.path(), 1 << 20).build().await.unwrap();

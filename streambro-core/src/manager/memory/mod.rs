@@ -3,12 +3,14 @@
 mod record;
 mod restore;
 mod save;
+#[cfg(test)]
+mod tests;
 
 #[cfg(feature = "state")]
 use std::path::PathBuf;
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak},
     time::Duration,
 };
 
@@ -132,7 +134,7 @@ impl Settings {
         let now = Meta { boot, cookie: cookie.as_str().to_owned() };
         // A full disk keeps nobody from coming back.
         if meta != Some(now.clone()) {
-            memory.begin(&now).await?;
+            memory.begin(&now, meta.is_none()).await?;
         }
         Ok(Some(Recollection { memory, streams, history, cookie, set_aside }))
     }
@@ -144,7 +146,9 @@ pub(super) struct Memory {
     store: Arc<dyn Store>,
     keys: Keys,
     news: Mutex<News>,
-    changed: Notify,
+    changed: Arc<Notify>,
+    /// Why nothing could be kept when it was opened.
+    trouble: OnceLock<String>,
     /// What is kept by now. Held while something is being kept: one commit at a time.
     kept: tokio::sync::Mutex<Kept>,
     /// Up to which news everything has been kept, or could not be.
@@ -165,7 +169,8 @@ impl Memory {
             store,
             keys,
             news: Mutex::default(),
-            changed: Notify::new(),
+            changed: Arc::new(Notify::new()),
+            trouble: OnceLock::new(),
             kept: tokio::sync::Mutex::new(kept),
             done: watch::Sender::new(0),
         }
@@ -219,6 +224,10 @@ impl StreamManager {
             tracing::warn!(detail, "state");
             self.0.services.bus.announce(EventKind::State { saved: true, detail });
         }
+        if let Some(detail) = self.0.memory.as_ref().and_then(|memory| memory.trouble.get().cloned()) {
+            tracing::warn!(saved = false, detail, "state");
+            self.0.services.bus.announce(EventKind::State { saved: false, detail });
+        }
         self.remember();
         if !streams.is_empty() {
             self.0.timetable.restore(streams);
@@ -228,17 +237,24 @@ impl StreamManager {
 
     fn remember(&self) {
         if let Some(memory) = &self.0.memory {
-            self.0.errands.spawn_on(keep(Arc::downgrade(&self.0), Arc::clone(memory)), self.runtime());
+            self.0
+                .errands
+                .spawn_on(keep(Arc::downgrade(&self.0), Arc::clone(&memory.changed)), self.runtime());
         }
     }
 }
 
-/// Keeps what is new, and now and then where streams are, until the manager goes.
-async fn keep(manager: Weak<Inner>, memory: Arc<Memory>) {
+/// Keeps what is new, and now and then where streams are, until the manager goes. The memory goes with the manager, so that
+/// another one can have the store at once.
+async fn keep(manager: Weak<Inner>, changed: Arc<Notify>) {
     let Some(closing) = manager.upgrade().map(|inner| inner.closing.clone()) else { return };
     loop {
         let busy = match manager.upgrade() {
-            Some(inner) => StreamManager(inner).save(&memory).await,
+            Some(inner) => {
+                let manager = StreamManager(inner);
+                let Some(memory) = &manager.0.memory else { return };
+                manager.save(memory).await
+            }
             None => return,
         };
         let later = async {
@@ -250,7 +266,7 @@ async fn keep(manager: Weak<Inner>, memory: Arc<Memory>) {
         };
         tokio::select! {
             () = closing.cancelled() => return,
-            () = memory.changed.notified() => {}
+            () = changed.notified() => {}
             () = later => {}
         }
     }

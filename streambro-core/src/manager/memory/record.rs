@@ -7,8 +7,10 @@
 //! | `key/N/ID` | the key of its Nth destination, sealed, or in clear text |
 //! | `plan/ID` | what of its schedule has been dealt with |
 //! | `list/ID` | its playlists as they are by now |
-//! | `place/ID` | where it is in its media |
+//! | `place/ID` | where it is in its media, and during which airing |
 //! | `run/N` | a run that has ended |
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::Value;
@@ -23,8 +25,13 @@ use crate::{
 /// The version of all records that this streambro writes.
 const VERSION: u64 = 1;
 
+/// Numbers of a place beyond this were never counted.
+const MOST: u64 = 1 << 53;
+
 /// What stands for a key that is not kept.
 const NO_KEY: &str = "the key is not kept";
+
+const TOO_FAR: &str = "it is of a place where no stream has ever been";
 
 pub(super) const META: &str = "meta";
 
@@ -41,6 +48,8 @@ pub(in crate::manager) struct Meta {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct PlaceRecord {
     pub(super) unix_ms: u64,
+    /// When the airing began that it belongs to, in milliseconds since 1970.
+    pub(super) since: i64,
     pub(super) at: At,
     /// Destinations of the spec that are not to be on the air.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -67,6 +76,13 @@ impl At {
         }
     }
 
+    fn is_sound(&self) -> bool {
+        match self {
+            Self::File(FilePlace { laps, ms }) => [laps, ms].iter().all(|number| **number <= MOST),
+            Self::Lists(ms) => ms.iter().all(|ms| *ms <= MOST),
+        }
+    }
+
     /// The whole place, with the lists that were kept beside it.
     pub(super) fn within(self, lists: Option<Place>) -> Option<Place> {
         match (self, lists) {
@@ -78,9 +94,9 @@ impl At {
 }
 
 /// The lists of a place at the beginning of what plays: they are kept only when they change.
-pub(super) fn lists_alone(place: &Place) -> Option<Place> {
+pub(super) fn lists_alone(place: Place) -> Option<Place> {
     let Place::Lists(lists) = place else { return None };
-    Some(Place::Lists(Box::new(ListPlaces::clone(lists).at([0, 0]))))
+    Some(Place::Lists(Box::new(ListPlaces::at(*lists, [0, 0]))))
 }
 
 /// The key of a destination, as it is kept.
@@ -130,15 +146,40 @@ pub(super) fn decode<T: DeserializeOwned>(name: &str, bytes: &[u8]) -> Result<T>
     serde_json::from_value(body).map_err(not_ours)
 }
 
+/// A place from its record.
+///
+/// # Errors
+/// `StateInvalid`.
+pub(super) fn decode_place(name: &str, bytes: &[u8]) -> Result<PlaceRecord> {
+    let place: PlaceRecord = decode(name, bytes)?;
+    if place.at.is_sound() { Ok(place) } else { Err(invalid(name, TOO_FAR)) }
+}
+
+/// The playlists of a place from their record.
+///
+/// # Errors
+/// `StateInvalid`.
+pub(super) fn decode_list(name: &str, bytes: &[u8]) -> Result<Place> {
+    let place: Place = decode(name, bytes)?;
+    let is_sound = match &place {
+        Place::File(_) => false,
+        Place::Lists(lists) => lists.each().all(|list| {
+            let skips = list.playing.as_ref().map_or(0, |playing| playing.skip_ms);
+            list.rundown.is_sound(MOST) && skips <= MOST
+        }),
+    };
+    if is_sound { Ok(place) } else { Err(invalid(name, TOO_FAR)) }
+}
+
 /// A spec from its record, with these keys; where one is missing something stands in its place that no other destination has.
 ///
 /// # Errors
 /// `StateInvalid`.
-pub(super) fn decode_spec(name: &str, bytes: &[u8], keys: &[Option<Secret>]) -> Result<StreamSpec> {
+pub(super) fn decode_spec(name: &str, bytes: &[u8], keys: &BTreeMap<usize, Secret>) -> Result<StreamSpec> {
     let mut spec: Value = decode(name, bytes)?;
     let destinations = spec.get_mut("destinations").and_then(Value::as_array_mut);
     for (at, destination) in destinations.into_iter().flatten().enumerate() {
-        let key = keys.get(at).and_then(Option::as_ref).map(|key| key.expose().to_owned());
+        let key = keys.get(&at).map(|key| key.expose().to_owned());
         if let Some(masked) = destination.get_mut("key") {
             // Keys that nobody knows are not the same: two of one stream, or of two, may be for one server.
             *masked = Value::from(key.unwrap_or_else(|| format!("{NO_KEY}: {at} of {name}")));

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Keys,
-    record::{At, KeptKey, META, Meta, PlaceRecord, decode, decode_spec, id_in, invalid},
-    save::{Kept, KeptStream},
+    record::{At, KeptKey, META, Meta, decode, decode_list, decode_place, decode_spec, id_in, invalid},
+    save::{Form, Kept, KeptStream},
 };
 use crate::{
     error::Result,
@@ -13,7 +13,6 @@ use crate::{
     manager::open::Comeback,
     schedule::{Entry, Stored},
     secret::Secret,
-    source::Place,
     spec::StreamId,
     state::Store,
 };
@@ -60,14 +59,15 @@ impl Restored {
                 }
                 Some(("run", at)) => {
                     let at = u64::from_str_radix(at, 16);
-                    let at = at.map_err(|_| invalid(&name, "its name is none of ours"))?;
+                    // Beyond that nobody has ever counted, and the next ones must have numbers as well.
+                    let at = at.ok().filter(|at| *at < 1 << 53);
+                    let at = at.ok_or_else(|| invalid(&name, "its name is none of ours"))?;
                     runs.insert(at, decode::<RunRecord>(&name, &value)?);
                 }
                 _ => return Err(invalid(&name, "its name is none of ours")),
             }
         }
-        let first = runs.keys().next().copied().unwrap_or(0);
-        restored.kept.runs = first..runs.keys().next_back().map_or(first, |last| last + 1);
+        restored.kept.runs = runs.keys().copied().collect();
         restored.history = runs.into_values().collect();
         for (id, records) in streams {
             restored.take(id, records, keys).await?;
@@ -82,33 +82,38 @@ impl Restored {
         let plan_name = format!("plan/{id}");
         let plan = records.plan.as_ref().ok_or_else(|| invalid(&plan_name, "it is not there"))?;
         let stored: Stored = decode(&plan_name, plan)?;
-        let mut opened = vec![];
+        let (mut opened, mut forms) = (BTreeMap::new(), BTreeMap::new());
         for (at, value) in &records.keys {
-            opened.push(open_key(KeptKey::decode(&format!("key/{at}/{id}"), value)?, keys).await);
+            let kept = KeptKey::decode(&format!("key/{at}/{id}"), value)?;
+            forms.insert(*at, Form::of(&kept));
+            opened.extend(open_key(kept, keys).await.map(|key| (*at, key)));
         }
         let spec = Arc::new(decode_spec(&name, written, &opened)?);
         if spec.id != id.as_str() {
             return Err(invalid(&name, "it is of another stream"));
         }
         let mut entry = Entry::restored(Arc::clone(&spec), &stored);
-        let keyless = opened.len() < spec.destinations.len() || opened.iter().any(Option::is_none);
+        let keyless = (0..spec.destinations.len()).any(|at| !opened.contains_key(&at));
         if keyless {
             entry = entry.without_keys();
         }
-        let list =
-            records.list.as_ref().map(|list| decode::<Place>(&format!("list/{id}"), list)).transpose()?;
+        let list = records.list.as_ref().map(|list| decode_list(&format!("list/{id}"), list)).transpose()?;
         let place = records.place.as_ref();
-        let place = place.map(|place| decode::<PlaceRecord>(&format!("place/{id}"), place)).transpose()?;
-        let comeback = place.clone().and_then(|PlaceRecord { unix_ms, at, resting }| {
-            let since = entry.now()?.start;
-            Some(Comeback { place: At::within(at, list)?, unix_ms, resting, since })
+        let place = place.map(|place| decode_place(&format!("place/{id}"), place)).transpose()?;
+        let on_since = entry.now().map(|airing| airing.start);
+        let comeback = place.clone().and_then(|record| {
+            // Of another airing it is of no use.
+            let since = on_since.filter(|since| since.as_millisecond() == record.since)?;
+            let place = At::within(record.at, list.clone())?;
+            Some(Comeback { place, unix_ms: record.unix_ms, resting: record.resting, since })
         });
         let kept = KeptStream {
             spec: Some(spec),
-            keys: records.keys.len(),
+            keys: forms,
             plan: plan.clone(),
-            list: records.list.unwrap_or_default(),
+            list,
             place,
+            ..KeptStream::default()
         };
         self.kept.streams.insert(id.clone(), kept);
         self.streams.push((id, entry, comeback));

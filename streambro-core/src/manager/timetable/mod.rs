@@ -13,6 +13,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use tokio::{sync::Notify, task::JoinHandle, time::sleep};
 
 use self::places::Places;
@@ -127,11 +128,14 @@ impl Timetable {
         ids.iter().map(|id| (id.clone(), plans.agenda.get(id).map(wish))).collect()
     }
 
-    /// What runs as it should: its name, the number of its run, and its spec.
-    pub(super) fn running(&self) -> Vec<(StreamId, u64, Arc<StreamSpec>)> {
+    /// What runs as it should.
+    pub(super) fn on_air(&self) -> Vec<OnAir> {
         let plans = self.plans();
-        let runs = plans.agenda.entries();
-        runs.filter_map(|(id, entry)| Some((id.clone(), entry.run()?, Arc::clone(&entry.spec)))).collect()
+        let on_air = |(id, entry): (&StreamId, &Entry)| {
+            let (run, since) = (entry.run()?, entry.now()?.start);
+            Some(OnAir { id: id.clone(), run, since, spec: Arc::clone(&entry.spec) })
+        };
+        plans.agenda.entries().filter_map(on_air).collect()
     }
 
     /// Where a stream was before the manager was there, if it is to go on from there.
@@ -167,6 +171,16 @@ impl Timetable {
     pub(super) fn take_task(&self) -> Option<JoinHandle<()>> {
         self.task.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
+}
+
+/// A stream that runs as it should.
+pub(super) struct OnAir {
+    pub(super) id: StreamId,
+    /// The number of its run.
+    pub(super) run: u64,
+    /// When its airing began.
+    pub(super) since: Timestamp,
+    pub(super) spec: Arc<StreamSpec>,
 }
 
 /// A stream that is wanted, now or later.
