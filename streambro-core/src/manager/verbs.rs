@@ -115,7 +115,7 @@ impl StreamManager {
     /// for media.
     ///
     /// With [`Admission::Queue`](crate::Admission::Queue) a stream for which there is no place is returned as well, in
-    /// [`Phase::Queued`].
+    /// [`Phase::Queued`](crate::Phase::Queued).
     ///
     /// Idempotent: a stream that runs with the same spec is returned as it is. One that is stopped while its source is
     /// being opened is returned as well, and has ended. Cancel safe: when the future is dropped before its source is open,

@@ -20,7 +20,7 @@ use crate::{
 };
 
 impl StreamManager {
-    /// Returns the handle of a stream that runs, or has ended and is not [forgotten](Builder::keep_ended) yet.
+    /// Returns the handle of a stream that runs, or has ended and is not [forgotten](crate::Builder::keep_ended) yet.
     ///
     /// # Errors
     /// `NotFound` when there is none.
@@ -31,7 +31,7 @@ impl StreamManager {
     /// Returns what is known of a stream now.
     ///
     /// # Errors
-    /// `NotFound` when there is none, or it is [forgotten](Builder::keep_ended).
+    /// `NotFound` when there is none, or it is [forgotten](crate::Builder::keep_ended).
     pub fn status(&self, id: &str) -> Result<StreamStatus> {
         self.status_for(Caller::Host, id)
     }
@@ -51,7 +51,7 @@ impl StreamManager {
     }
 
     /// Returns what is known of every stream, by id; those that have ended included, until they are
-    /// [forgotten](Builder::keep_ended).
+    /// [forgotten](crate::Builder::keep_ended).
     pub fn list(&self) -> Vec<StreamStatus> {
         self.list_for(Caller::Host)
     }
@@ -86,7 +86,7 @@ impl StreamManager {
     /// replaced, goes on in its log if the user is the same.
     ///
     /// # Errors
-    /// `NotFound` when there is none, or it is [forgotten](Builder::keep_ended).
+    /// `NotFound` when there is none, or it is [forgotten](crate::Builder::keep_ended).
     pub fn logs(&self, id: &str) -> Result<Vec<LogLine>> {
         self.find(Caller::Host, id).map(|run| run.logs())
     }
@@ -99,7 +99,7 @@ impl StreamManager {
     /// Waits until a stream is in `phase`. Cancel safe.
     ///
     /// # Errors
-    /// `NotFound` when there is none, or it is [forgotten](Builder::keep_ended); `Ended` when the stream ends without
+    /// `NotFound` when there is none, or it is [forgotten](crate::Builder::keep_ended); `Ended` when the stream ends without
     /// having come there.
     pub async fn wait_for(&self, id: &str, phase: Phase) -> Result<()> {
         self.stream(id)?.wait_for(phase).await

@@ -26,9 +26,9 @@ use super::{
     workshop::aside,
 };
 #[cfg(feature = "state")]
-use crate::state::RedbStore;
+use crate::{error::ErrorKind, state::RedbStore};
 use crate::{
-    error::{ErrorKind, Result},
+    error::Result,
     event::EventKind,
     ffmpeg::{Cookie, end_leftovers},
     journal::RunRecord,
