@@ -91,5 +91,5 @@ pub(super) async fn phase(manager: &StreamManager, id: &str, phase: Phase) {
 /// Waits until the manager has looked at the clock twice: whatever it shows has been acted on.
 pub(super) async fn looked() {
     // It looks once a second; a test that needs more fails for a reason.
-    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    tokio::time::sleep(Duration::from_millis(2_100)).await;
 }
