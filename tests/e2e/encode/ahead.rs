@@ -145,8 +145,8 @@ async fn a_shutdown_leaves_nothing_half_written_on_a_disk_that_is_slow() {
     let nginx = Nginx::start().await;
     let film = Clip::new().seconds(60.0).gop(30).make().await;
     let dir = scratch();
-    // A draft asks for room every 64 KiB, which is more often than every two seconds.
-    let manager = StreamManager::builder().renditions(dir.path(), 1 << 20).build().await.unwrap();
+    // A draft asks for room every 256 KiB, which is more often than every two seconds as fast as ffmpeg is here.
+    let manager = StreamManager::builder().renditions(dir.path(), 1 << 22).build().await.unwrap();
     let spec = spec(&film, Repeat::Forever, &nginx.rtmp_url("live"), "slow").video(small());
     let stream = manager.start(spec).await.unwrap();
     reach(&stream, Phase::Live).await;

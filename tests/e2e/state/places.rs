@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    fs,
     path::{Path, PathBuf},
 };
 
@@ -18,6 +19,9 @@ use crate::publish::film::{Film, read};
 const LENGTH: f64 = 60.0;
 /// Between two pictures, in milliseconds.
 const STEP: f64 = 1_000.0 / 30.0;
+
+/// Of an FLV file, with the size of nothing behind it, in bytes.
+const HEADER: u64 = 13;
 
 /// What is played.
 pub(super) struct Films {
@@ -63,6 +67,10 @@ impl Films {
 
     /// Where a recording begins and ends; `None` for one without a picture.
     async fn span(&self, key: &str, recording: &Path) -> Option<(Spot, Spot)> {
+        if fs::metadata(recording).is_ok_and(|meta| meta.len() < HEADER) {
+            // The publisher was killed before the server had written anything.
+            return None;
+        }
         if ["made", "kept"].contains(&key) {
             let levels = brightness(recording).await;
             return Some((self.shade(*levels.first()?), self.shade(*levels.last()?)));
@@ -151,7 +159,7 @@ impl Trail {
                 if is_over {
                     *seen = at + 1;
                     // Thousands of them would fill the disk.
-                    std::fs::write(recording, []).expect("it can be emptied");
+                    fs::write(recording, []).expect("it can be emptied");
                 }
             }
         }
