@@ -256,6 +256,11 @@ impl Timeline {
         self.floor_ms(self.start + self.length).max(0).unsigned_abs()
     }
 
+    /// How long the current item is, or the time without a source by now, in milliseconds.
+    pub fn item_length_ms(&self) -> u64 {
+        self.floor_ms(self.length).max(0).unsigned_abs()
+    }
+
     /// How far the current item has been placed, in milliseconds since its first decode time: to behind its last picture, as
     /// far as that can be told.
     pub fn reached_ms(&self) -> u64 {

@@ -176,7 +176,7 @@ impl StreamManager {
         Ok(())
     }
 
-    /// Returns the next `count` times at which planned streams begin, the soonest first. For a longer look at one of them, with
+    /// Returns the next `count` times at which planned streams begin, the soonest first; what is on is in the status. For a longer look at one of them, with
     /// its zone and the changes of the clocks, see [`Schedule::preview`].
     pub fn upcoming(&self, count: usize) -> Vec<Upcoming> {
         self.upcoming_for(Caller::Host, count)
@@ -404,6 +404,10 @@ fn known<'a>(
     let keys_aside = entry.waits_for_keys().then(|| spec.with_keys_of(&entry.spec));
     match entry.spec.difference(keys_aside.as_ref().unwrap_or(spec)).or(when) {
         None => Ok(Some(entry)),
+        Some("schedule") if entry.is_scheduled() && spec.schedule.is_some() => refuse(
+            "a stream with this id is wanted with another `schedule`; use `reschedule` to change it"
+                .to_owned(),
+        ),
         Some(field) => refuse(format!(
             "a stream with this id is wanted with another `{field}`; `replace` it, or {} it first",
             if entry.is_scheduled() { "`cancel`" } else { "`stop`" }

@@ -138,7 +138,7 @@ impl Live {
         sample: &Sample,
         until_ms: u64,
         timeline: &mut Timeline,
-        laps: super::Laps,
+        laps: &mut super::Laps,
         out: &mut Vec<Packet>,
     ) {
         let Some(run) = &self.run else { return };
@@ -150,10 +150,14 @@ impl Live {
                 if !timeline.hold_until(until_ms, None, out) {
                     timeline.skip_to(until_ms);
                 }
+                if self.state == State::Holding {
+                    // Nothing of the lap went by meanwhile.
+                    laps.began_ms += timeline.item_length_ms();
+                }
                 Arc::new(run.index.beginning_with(sample))
             }
         };
-        begin(timeline, &index, laps);
+        begin(timeline, &index, *laps);
         (self.first, self.first_pts) = (index.leading_dts(), index.leading_pts());
         self.ticks = 0;
         self.state = State::Playing;
@@ -274,7 +278,7 @@ impl Feed {
             live.at += 1;
             return None;
         }
-        live.enter_item(sample, until_ms, &mut self.timeline, self.laps, &mut batch.packets);
+        live.enter_item(sample, until_ms, &mut self.timeline, &mut self.laps, &mut batch.packets);
         let due = self.timeline.due_ms(sample);
         if due > until_ms {
             self.timeline.fill(until_ms, &mut batch.packets);
