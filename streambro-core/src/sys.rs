@@ -2,6 +2,8 @@
 
 pub(crate) mod child;
 pub(crate) mod dir;
+#[cfg(test)]
+pub(crate) mod mount;
 
 use std::{fs::File, io, os::fd::AsRawFd};
 

@@ -6,6 +6,7 @@
 
 pub mod certs;
 pub mod decoders;
+pub mod dice;
 pub mod ffmpeg;
 pub mod flv;
 pub mod hostile;

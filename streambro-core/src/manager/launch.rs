@@ -8,7 +8,7 @@ use super::{
     open::Comeback,
     registry::Entry,
     user::Caller,
-    verbs::{StreamManager, closed},
+    verbs::{StreamManager, closed, taken},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -61,11 +61,7 @@ impl StreamManager {
         }
         // Ended ones as well: they are still there for their own user to look at.
         if registry.streams.get(id).is_some_and(|entry| !caller.may_see(&entry.run.spec)) {
-            return Err(Error::new(
-                ErrorKind::AlreadyExists,
-                id.as_str(),
-                "this id is taken; choose another",
-            ));
+            return Err(taken(id));
         }
         if let Some(entry) = registry.streams.get(id).filter(|entry| entry.run.ended_at().is_none()) {
             let run = Arc::clone(&entry.run);

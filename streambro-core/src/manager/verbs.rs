@@ -351,6 +351,11 @@ pub(super) fn missing(id: &str) -> Error {
     Error::new(ErrorKind::NotFound, id, "no stream has this id")
 }
 
+/// What a user is told of an id that is another's.
+pub(super) fn taken(id: &StreamId) -> Error {
+    Error::new(ErrorKind::AlreadyExists, id.as_str(), "this id is taken; choose another")
+}
+
 pub(super) fn closed() -> Error {
     Error::new(ErrorKind::Closed, "manager", "it is shutting down and starts nothing any more")
 }

@@ -2,7 +2,6 @@ use std::{
     collections::BTreeMap,
     fs::{self, FileTimes},
     path::Path,
-    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -17,6 +16,7 @@ use super::{
     tests::{PLENTY, flv, key, media, names, place, put},
     *,
 };
+use crate::sys::mount::Mount;
 
 /// What a rendition takes beside its media.
 fn record_size() -> u64 {
@@ -139,44 +139,10 @@ fn a_file_from_the_future_is_not_kept_for_ever() {
     assert_eq!(there(&store, &dir, 9), [2, 3]);
 }
 
-/// A file system of its own, gone with the test.
-struct Mount(tempfile::TempDir);
-
-impl Mount {
-    /// `None`, with the reason printed, where that is not allowed.
-    fn new(size: &str) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let options = format!("size={size},mode=700");
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(dir.path()).output();
-        match mounted {
-            Ok(done) if done.status.success() => Some(Self(dir)),
-            Ok(done) => {
-                eprintln!("skipped: cannot mount a tmpfs: {}", String::from_utf8_lossy(&done.stderr));
-                None
-            }
-            Err(error) => {
-                eprintln!("skipped: no mount here: {error}");
-                None
-            }
-        }
-    }
-
-    fn set(&self, options: &str) {
-        assert!(Command::new("mount").args(["-o", options]).arg(self.0.path()).status().unwrap().success());
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
 #[test]
 fn a_full_disk_costs_the_draft_and_nothing_else() {
     let Some(mount) = Mount::new("64k") else { return };
-    let store = Store::open(mount.0.path(), PLENTY).unwrap();
+    let store = Store::open(mount.path(), PLENTY).unwrap();
     let first = put(&store, &key(0), &flv(0, 20_000)).unwrap();
     for n in 1..20 {
         let failure = put(&store, &key(n), &flv(n, 100_000)).unwrap_err();
@@ -185,7 +151,7 @@ fn a_full_disk_costs_the_draft_and_nothing_else() {
             (FailureKind::NoSpace, true),
             "{failure}"
         );
-        assert_eq!(names(mount.0.path()), [key(0).name()]);
+        assert_eq!(names(mount.path()), [key(0).name()]);
     }
     // Also when the last bytes, those of the record, are those that do not fit: 64 KiB less 5 pages.
     let failure = put(&store, &key(1), &flv(1, 65_536 - 5 * 4_096)).unwrap_err();
@@ -193,18 +159,18 @@ fn a_full_disk_costs_the_draft_and_nothing_else() {
     assert_eq!(media(&first), flv(0, 20_000));
     // And goes on when there is room.
     drop(put(&store, &key(1), &flv(1, 20_000)).unwrap());
-    assert_eq!(names(mount.0.path()).len(), 2);
+    assert_eq!(names(mount.path()).len(), 2);
 }
 
 #[test]
 fn a_disk_that_became_read_only_still_serves() {
     let Some(mount) = Mount::new("1m") else { return };
-    let store = Store::open(mount.0.path(), PLENTY).unwrap();
+    let store = Store::open(mount.path(), PLENTY).unwrap();
     drop(put(&store, &key(0), &flv(0, 20_000)).unwrap());
     mount.set("remount,ro");
     assert_eq!(put(&store, &key(1), &flv(1, 20_000)).unwrap_err().kind, FailureKind::Io);
     assert_eq!(media(&store.find(&key(0)).unwrap().unwrap()), flv(0, 20_000));
-    drop(Store::open(mount.0.path(), PLENTY).unwrap());
+    drop(Store::open(mount.path(), PLENTY).unwrap());
     mount.set("remount,rw");
     drop(put(&store, &key(1), &flv(1, 20_000)).unwrap());
 }

@@ -105,13 +105,12 @@ impl Agenda {
         Some(planned.entry)
     }
 
-    /// Takes out those that fit.
-    pub(crate) fn clear(&mut self, these: impl Fn(&StreamSpec) -> bool) -> usize {
-        let gone: Vec<_> =
-            self.entries.extract_if(.., |_, planned| these(&planned.entry.spec)).map(|(id, _)| id).collect();
-        let count = gone.len();
-        self.news.extend(gone);
-        count
+    /// Takes out those that fit, and names them.
+    pub(crate) fn clear(&mut self, these: impl Fn(&StreamSpec) -> bool) -> Vec<StreamId> {
+        let gone = self.entries.extract_if(.., |_, planned| these(&planned.entry.spec));
+        let gone: Vec<_> = gone.map(|(id, _)| id).collect();
+        self.news.extend(gone.iter().cloned());
+        gone
     }
 
     /// Looks at everything that is due. Returns what to do, and how long to wait before the next look; `None` is until

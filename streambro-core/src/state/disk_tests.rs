@@ -1,48 +1,10 @@
-use std::{fs, os::unix::fs::MetadataExt, path::Path, process::Command};
+use std::{fs, os::unix::fs::MetadataExt};
 
 use super::{
     tests::{all, open, place, put},
     *,
 };
-use crate::error::ErrorKind;
-
-/// A small file system of its own.
-struct Mount(tempfile::TempDir);
-
-impl Mount {
-    /// `None`, with the reason printed, where that is not allowed.
-    fn new(size: &str) -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let options = format!("size={size},mode=700");
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", &options, "tmpfs"]).arg(dir.path()).output();
-        match mounted {
-            Ok(done) if done.status.success() => Some(Self(dir)),
-            Ok(done) => {
-                eprintln!("skipped: cannot mount a tmpfs: {}", String::from_utf8_lossy(&done.stderr));
-                None
-            }
-            Err(error) => {
-                eprintln!("skipped: no mount here: {error}");
-                None
-            }
-        }
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    fn set(&self, options: &str) {
-        assert!(Command::new("mount").args(["-o", options]).arg(self.path()).status().unwrap().success());
-    }
-}
-
-impl Drop for Mount {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.path()).status();
-    }
-}
+use crate::{error::ErrorKind, sys::mount::Mount};
 
 #[tokio::test]
 async fn a_full_disk_costs_a_commit_and_nothing_that_was_kept() {

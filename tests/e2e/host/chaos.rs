@@ -11,6 +11,7 @@ use streambro_core::{
     Destination, Error, ErrorKind, EventKind, Phase, Repeat, Source, Stream, StreamManager, StreamSpec,
     Subscription, Times,
 };
+use streambro_tests::dice::Dice;
 use streambro_tests::nginx::Nginx;
 use streambro_tests::{demo_clip, process};
 use tokio::runtime::Handle;
@@ -26,19 +27,6 @@ const IDS: u64 = 14;
 const USERS: u64 = 3;
 /// Longer than any call may take, on a machine that does other things as well.
 const STUCK: Duration = Duration::from_secs(60);
-
-/// Splitmix64: the same seed, the same thoughts.
-struct Dice(u64);
-
-impl Dice {
-    fn throw(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (bits ^ (bits >> 31)) % sides
-    }
-}
 
 /// What all threads share.
 struct Table {
@@ -88,7 +76,7 @@ async fn sixteen_threads_at_random_neither_lock_up_nor_pass_a_limit_nor_lose_a_s
         .map(|thread| {
             let (table, handle) = (Arc::clone(&table), Handle::current());
             std::thread::spawn(move || {
-                let work = || table.play(thread, Dice(seed.wrapping_add(thread as u64)), &handle);
+                let work = || table.play(thread, Dice::new(seed.wrapping_add(thread as u64)), &handle);
                 // The first to fail ends it for all.
                 let result = catch_unwind(AssertUnwindSafe(work));
                 table.done.store(true, Ordering::Relaxed);
@@ -276,7 +264,7 @@ impl Table {
         *self.manager.write().unwrap_or_else(PoisonError::into_inner) = next;
         runtime.block_on(manager.shutdown(Duration::from_secs(5)));
         assert!(manager.list().iter().all(|status| status.phase == Phase::Ended));
-        let refused = runtime.block_on(manager.start(self.spec(0, &mut Dice(0)))).unwrap_err();
+        let refused = runtime.block_on(manager.start(self.spec(0, &mut Dice::new(0)))).unwrap_err();
         assert_eq!(refused.kind, ErrorKind::Closed, "{refused}");
     }
 }

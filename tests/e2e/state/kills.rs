@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use streambro_core::{ErrorKind, StreamManager};
+use streambro_tests::dice::Dice;
 use streambro_tests::nginx::Nginx;
 use tokio::time::{sleep, timeout};
 
@@ -20,19 +21,6 @@ const GONE: Duration = Duration::from_secs(2);
 const NEAR: f64 = 5_000.0;
 /// Streams that are always wanted; they begin anew after kills alone.
 const STEADY: [&str; 4] = ["film", "kept", "list", "made"];
-
-/// Splitmix64: the same seed, the same moments.
-struct Dice(u64);
-
-impl Dice {
-    fn throw(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (bits ^ (bits >> 31)) % sides
-    }
-}
 
 /// The worst that was seen, in milliseconds.
 #[derive(Debug, Default)]
@@ -52,7 +40,7 @@ async fn killed_at_any_moment_it_is_back_with_what_was_wanted_where_it_was() {
     let kills = asked("STREAMBRO_SOAK_KILLS").unwrap_or(10);
     println!("seed {seed}, {kills} kills: STREAMBRO_SOAK_SEED={seed} repeats the moments, not the schedule");
     let (nginx, films, dir) = (Nginx::start().await, Films::make().await, streambro_tests::scratch());
-    let (url, mut dice) = (nginx.rtmp_url("live"), Dice(seed));
+    let (url, mut dice) = (nginx.rtmp_url("live"), Dice::new(seed));
     let (mut worst, mut trail, mut decisions, mut early, mut steps) =
         (Worst::default(), Trail::default(), 0, 0, 0);
     // What may be found: nothing at first, then what was told to be kept, or what was just being asked for.

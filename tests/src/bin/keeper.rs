@@ -18,6 +18,7 @@ use streambro_core::{
     Destination, Edit, Encoder, Error, Item, Phase, Playlist, PlaylistKind, Preset, Repeat, Schedule, Source,
     StreamManager, StreamSpec, Video, jiff::Timestamp,
 };
+use streambro_tests::dice::Dice;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// What is wanted of each stream, in words.
@@ -31,7 +32,7 @@ async fn main() -> ExitCode {
     let [dir, url, film, other, shades, seed] = args.as_slice() else { return ExitCode::from(2) };
     let path = |text: &String| PathBuf::from(text);
     let (dir, films) = (path(dir), [film, other, shades].map(path));
-    let dice = Dice(seed.parse().unwrap_or(0));
+    let dice = Dice::new(seed.parse().unwrap_or(0));
     match run(dir, Rig { url: url.clone(), films }, dice).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -54,19 +55,6 @@ async fn run(dir: PathBuf, rig: Rig, dice: Dice) -> Result<(), Error> {
             manager.shutdown(Duration::from_secs(5)).await;
             Ok(())
         }
-    }
-}
-
-/// Splitmix64: the same seed, the same thoughts.
-struct Dice(u64);
-
-impl Dice {
-    fn throw(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (bits ^ (bits >> 31)) % sides
     }
 }
 

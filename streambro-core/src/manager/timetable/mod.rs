@@ -101,10 +101,7 @@ impl Timetable {
 
     /// Wants nothing of these any more. Returns them.
     pub(super) fn clear(&self, caller: Caller<'_>) -> Vec<StreamId> {
-        let mut plans = self.plans();
-        let gone: Vec<_> = plans.agenda.entries().filter(|(_, entry)| caller.may_see(&entry.spec)).collect();
-        let gone: Vec<_> = gone.into_iter().map(|(id, _)| id.clone()).collect();
-        plans.agenda.clear(|spec| caller.may_see(spec));
+        let gone = self.plans().agenda.clear(|spec| caller.may_see(spec));
         self.changed.notify_one();
         gone
     }

@@ -6,7 +6,10 @@ use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::{
-    super::{user::Caller, verbs::StreamManager},
+    super::{
+        user::Caller,
+        verbs::{StreamManager, taken},
+    },
     Plans,
 };
 use crate::{
@@ -346,7 +349,7 @@ impl StreamManager {
     fn check_free(&self, caller: Caller<'_>, id: &StreamId) -> Result<()> {
         let registry = self.registry();
         let detail = match registry.find(id) {
-            Some(run) if !caller.may_see(&run.spec) => TAKEN,
+            Some(run) if !caller.may_see(&run.spec) => return Err(taken(id)),
             Some(run) if run.ended_at().is_none() => {
                 "a stream with this id runs with another `schedule`; use `replace` to change it, or stop it first"
             }
@@ -382,9 +385,6 @@ impl Plans {
     }
 }
 
-/// What a user is told of an id that is another's.
-const TAKEN: &str = "this id is taken; choose another";
-
 /// What is planned under an id, if it is just this.
 ///
 /// # Errors
@@ -398,7 +398,7 @@ fn known<'a>(
     let Some(entry) = plans.agenda.get(id) else { return Ok(None) };
     let refuse = |detail: String| Err(Error::new(ErrorKind::AlreadyExists, id.as_str(), detail));
     if !caller.may_see(&entry.spec) {
-        return refuse(TAKEN.to_owned());
+        return Err(taken(id));
     }
     let when = (entry.spec.schedule != spec.schedule).then_some("schedule");
     let keys_aside = entry.waits_for_keys().then(|| spec.with_keys_of(&entry.spec));
