@@ -3,7 +3,7 @@
 pub(crate) mod child;
 pub(crate) mod dir;
 #[cfg(test)]
-pub(crate) mod mount;
+pub(crate) mod mount_for_tests;
 
 use std::{fs::File, io, os::fd::AsRawFd};
 

@@ -184,7 +184,7 @@ impl Drop for Unfinished<'_> {
         drop(registry);
         drop(gone);
         self.manager.withdrawn(self.run);
-        self.run.withdraw(&self.manager.0.services.bus);
+        self.run.withdraw(Reason::StartFailed, &self.manager.0.services.bus);
     }
 }
 

@@ -250,7 +250,7 @@ impl StreamManager {
             run.stop(Reason::ShutDown);
             if !begun {
                 // Its source is being opened, which a dead mount takes for ever.
-                run.withdraw(&self.0.services.bus);
+                run.withdraw(Reason::ShutDown, &self.0.services.bus);
             }
         }
         for (run, _) in &runs {

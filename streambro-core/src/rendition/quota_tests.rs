@@ -16,7 +16,7 @@ use super::{
     tests::{PLENTY, flv, key, media, names, place, put},
     *,
 };
-use crate::sys::mount::Mount;
+use crate::sys::mount_for_tests::Mount;
 
 /// What a rendition takes beside its media.
 fn record_size() -> u64 {

@@ -143,6 +143,11 @@ impl Entry {
         matches!(self.state, State::Starting(_))
     }
 
+    /// Whether it could not be started, and is tried again in a while.
+    pub(crate) fn has_failed(&self) -> bool {
+        matches!(self.state, State::Failed(..))
+    }
+
     /// The number of its run, while it has one.
     pub(crate) fn run(&self) -> Option<u64> {
         match self.state {

@@ -4,7 +4,7 @@ use super::{
     tests::{all, open, place, put},
     *,
 };
-use crate::{error::ErrorKind, sys::mount::Mount};
+use crate::{error::ErrorKind, sys::mount_for_tests::Mount};
 
 #[tokio::test]
 async fn a_full_disk_costs_a_commit_and_nothing_that_was_kept() {

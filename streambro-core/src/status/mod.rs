@@ -161,19 +161,14 @@ pub struct ScheduleStatus {
 
 impl StreamStatus {
     /// A stream that waits for its time.
-    pub(crate) fn waiting(
-        id: StreamId,
-        spec: &StreamSpec,
-        schedule: Option<ScheduleStatus>,
-        detail: String,
-    ) -> Self {
+    pub(crate) fn waiting(id: StreamId, spec: &StreamSpec, schedule: Option<ScheduleStatus>) -> Self {
         let legs = spec.destinations.iter().enumerate();
         Self {
             id,
             user: spec.user.clone(),
             phase: Phase::Scheduled,
             reason: None,
-            detail,
+            detail: String::new(),
             queue_position: None,
             media_ms: 0,
             laps: 0,

@@ -52,8 +52,8 @@ impl fmt::Display for Reason {
 }
 
 reasons! {
-    /// Somebody called `stop`, `replace` put another run in its place, or its `start` returned an error.
-    Stopped = "stopped", "Nothing: it is what was asked for, or whoever called `start` was told.";
+    /// Somebody called `stop`, or `replace` put another run in its place.
+    Stopped = "stopped", "Nothing: it is what was asked for.";
     /// The source has played as often as it was asked to.
     Finished = "finished", "Nothing. To play for ever, ask for `Repeat::Forever`.";
     /// The manager shut down.
@@ -63,6 +63,10 @@ reasons! {
     /// Its time is over, as its schedule says.
     ScheduleEnded = "schedule_ended",
         "Nothing: it is back at its next window. To let it go on, `extend` it or drop its end with `clear_end`.";
+    /// It could not be started: `start` returned an error or was given up, or a planned start went wrong.
+    StartFailed = "start_failed",
+        "Do what the error says: that `start` returned, or the detail and the event `start_failed` show. A planned start is \
+         tried again with growing delays, a minute at the most, until its time is over.";
     /// Its stream key was not kept over a restart.
     KeyMissing = "key_missing",
         "Start it, or schedule it, once more with the same spec and its key: it goes on where it was. To have keys kept, \

@@ -269,9 +269,9 @@ impl Run {
         self.end_with(reason, detail, bus, true);
     }
 
-    /// Ends a run that did not come about: whoever asked for it was told, and history knows nothing of it.
-    pub(crate) fn withdraw(&self, bus: &Bus) {
-        self.end_with(Reason::Stopped, "the start did not come about", bus, false);
+    /// Ends a run that did not come about: whoever asked for it is told why, and history knows nothing of it.
+    pub(crate) fn withdraw(&self, reason: Reason, bus: &Bus) {
+        self.end_with(reason, "the start did not come about", bus, false);
     }
 
     fn end_with(&self, reason: Reason, detail: &str, bus: &Bus, was_run: bool) {

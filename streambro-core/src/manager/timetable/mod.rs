@@ -51,6 +51,8 @@ pub(super) struct Plans {
     places: Places,
     /// Where streams were before the manager was there.
     comebacks: HashMap<StreamId, Comeback>,
+    /// Why their latest starts failed.
+    failures: HashMap<StreamId, Arc<str>>,
 }
 
 /// What is to be kept of a stream.
@@ -79,12 +81,14 @@ impl Timetable {
 
     /// What is planned of a stream, if it is the caller's.
     pub(super) fn planned(&self, caller: Caller<'_>, id: &StreamId) -> Option<Planned> {
-        self.plans().agenda.get(id).and_then(|entry| Planned::of(caller, id, entry))
+        let plans = self.plans();
+        plans.agenda.get(id).and_then(|entry| plans.planned(caller, id, entry))
     }
 
     /// All that is planned and the caller's.
     pub(super) fn all_planned(&self, caller: Caller<'_>) -> Vec<Planned> {
-        self.plans().agenda.entries().filter_map(|(id, entry)| Planned::of(caller, id, entry)).collect()
+        let plans = self.plans();
+        plans.agenda.entries().filter_map(|(id, entry)| plans.planned(caller, id, entry)).collect()
     }
 
     /// Somebody ended a stream by hand. Returns whether it is wanted, now or later, and the caller's.
@@ -189,20 +193,26 @@ pub(super) struct Planned {
     /// Whether it has a run; else it waits.
     pub(super) runs: bool,
     spec: Arc<StreamSpec>,
-    reason: Option<Reason>,
+    /// Why it waits although its time has come.
+    reason: Option<(Reason, Arc<str>)>,
 }
 
-impl Planned {
-    fn of(caller: Caller<'_>, id: &StreamId, entry: &Entry) -> Option<Self> {
-        caller.may_see(&entry.spec).then(|| Self {
+impl Plans {
+    fn planned(&self, caller: Caller<'_>, id: &StreamId, entry: &Entry) -> Option<Planned> {
+        let keyless =
+            || entry.waits_for_keys().then(|| (Reason::KeyMissing, Reason::KeyMissing.meaning().into()));
+        let failure = self.failures.get(id).filter(|_| entry.has_failed());
+        caller.may_see(&entry.spec).then(|| Planned {
             id: id.clone(),
             schedule: entry.is_scheduled().then(|| show(entry)),
             runs: entry.run().is_some(),
             spec: Arc::clone(&entry.spec),
-            reason: entry.waits_for_keys().then_some(Reason::KeyMissing),
+            reason: failure.map(|why| (Reason::StartFailed, Arc::clone(why))).or_else(keyless),
         })
     }
+}
 
+impl Planned {
     /// Whether this run is what there is to show of it.
     pub(super) fn shows(&self, run: &Run) -> bool {
         self.runs || run.ended_at().is_none()
@@ -210,10 +220,12 @@ impl Planned {
 
     /// What is known of it while it is not on the air.
     pub(super) fn waiting(self) -> StreamStatus {
-        let detail = self.reason.map(|reason| reason.meaning().to_owned()).unwrap_or_default();
-        StreamStatus {
-            reason: self.reason,
-            ..StreamStatus::waiting(self.id, &self.spec, self.schedule, detail)
+        let status = StreamStatus::waiting(self.id, &self.spec, self.schedule);
+        match self.reason {
+            Some((reason, detail)) => {
+                StreamStatus { reason: Some(reason), detail: (*detail).to_owned(), ..status }
+            }
+            None => status,
         }
     }
 }
@@ -275,8 +287,11 @@ impl StreamManager {
         let told = {
             let mut plans = self.0.timetable.plans();
             let ids = plans.agenda.take_news();
-            let Plans { agenda, comebacks, .. } = &mut *plans;
-            comebacks.retain(|id, _| !ids.contains(id) || agenda.get(id).is_some());
+            for id in &ids {
+                if plans.agenda.get(id).is_none() {
+                    plans.forget(id);
+                }
+            }
             let known = |id: &StreamId| {
                 let entry = plans.agenda.untold(id).filter(|entry| entry.is_scheduled())?;
                 Some((id.clone(), entry.spec.user.clone(), show(entry)))
@@ -330,7 +345,7 @@ impl StreamManager {
             let now = timetable.now();
             if plans.agenda.awaits(&errand.id, errand.begin) {
                 plans.agenda.started(&run.id, run.number, now);
-                plans.comebacks.remove(&run.id);
+                plans.forget(&run.id);
                 plans.settle(run, now);
             }
             // Somebody may have started the same by hand, and found this run.
@@ -350,6 +365,7 @@ impl StreamManager {
                 return;
             }
             let now = timetable.now();
+            plans.failures.insert(errand.id.clone(), error.to_string().into());
             plans.agenda.failed(&errand.id, now)
         };
         let id = &errand.id;

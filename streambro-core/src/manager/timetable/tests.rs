@@ -407,6 +407,9 @@ async fn a_start_that_fails_is_told_and_tried_again_while_its_time_lasts() {
     };
     assert_eq!(event(&mut events, failed).await, (ErrorKind::SourceUnreadable, Some(1_000)));
     until("it waits", || manager.is_waiting("a")).await;
+    let status = manager.status("a").unwrap();
+    assert_eq!(status.reason, Some(Reason::StartFailed));
+    assert!(status.detail.contains("late.mp4"), "{status:?}");
     fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/media/clip.mp4"), &film).unwrap();
     clock.go("10:01");
     manager.look_now(&clock).await;

@@ -372,8 +372,14 @@ impl Plans {
     pub(super) fn adopt(&mut self, run: &Run, mut entry: Entry, now: Now) {
         entry.started(run.number);
         self.put(run.id.clone(), entry, now);
-        self.comebacks.remove(&run.id);
+        self.forget(&run.id);
         self.settle(run, now);
+    }
+
+    /// Drops what was of use as long as a stream was wanted and did not run.
+    pub(super) fn forget(&mut self, id: &StreamId) {
+        self.comebacks.remove(id);
+        self.failures.remove(id);
     }
 
     /// Enters the end of a run that has ended before anyone knew it.
