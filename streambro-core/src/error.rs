@@ -83,6 +83,9 @@ kinds! {
     Conflict = 104, "conflict";
     /// Two streams would send to one destination at the same time.
     Overlap = 105, "overlap";
+    /// The program that calls made a mistake: a null pointer, a text that is not UTF-8, a number without a meaning. Of the C ABI
+    /// alone.
+    InvalidArgument = 106, "invalid_argument";
     /// The source cannot be opened or read.
     SourceUnreadable = 110, "source_unreadable";
     /// The source breaks the rules of its format.
@@ -107,6 +110,11 @@ kinds! {
     TimedOut = 302, "timed_out";
     /// The host lacks something that streambro needs: a thread, a file descriptor, memory, a directory that can be used.
     Host = 400, "host";
+    /// The process was forked after it had used streambro, and this is the child: it has none of the threads. Let it `exec`, or
+    /// use streambro in the parent alone. Of C and Python.
+    Forked = 401, "forked";
+    /// A mistake in streambro itself, caught before it could do harm: other streams go on. Please report it. Of C and Python.
+    Panicked = 402, "panicked";
 }
 
 #[cfg(test)]
@@ -125,6 +133,7 @@ mod tests {
                 (103, "not_allowed"),
                 (104, "conflict"),
                 (105, "overlap"),
+                (106, "invalid_argument"),
                 (110, "source_unreadable"),
                 (111, "source_invalid"),
                 (112, "source_unsupported"),
@@ -137,6 +146,8 @@ mod tests {
                 (301, "ended"),
                 (302, "timed_out"),
                 (400, "host"),
+                (401, "forked"),
+                (402, "panicked"),
             ]
         );
     }

@@ -96,7 +96,7 @@ pub use journal::{LogLevel, LogLine, RunRecord};
 pub use limits::{Admission, Limit, LimitUse};
 pub use manager::{
     Audit, AuditFinding, Builder, Check, Diagnosis, Mismatch, Preparation, PrepareOutcome, PrepareProgress,
-    PrepareStage, Stream, StreamManager, Upcoming, UserScope,
+    PrepareStage, Renditions, Settings, Stream, StreamManager, Upcoming, UserScope,
 };
 #[cfg(feature = "signals")]
 pub use manager::{EndSignal, shutdown_on_signals};

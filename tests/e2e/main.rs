@@ -1,6 +1,8 @@
 //! End-to-end tests against real servers.
 
 #[cfg(test)]
+mod c_abi;
+#[cfg(test)]
 mod encode;
 #[cfg(test)]
 mod faults;

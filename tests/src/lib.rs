@@ -4,6 +4,7 @@
 //! and by the small independent readers below. A rig that cannot do its work panics with the reason; a test that
 //! needs it could not have gone on.
 
+pub mod c;
 pub mod certs;
 pub mod decoders;
 pub mod dice;

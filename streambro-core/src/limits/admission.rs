@@ -1,5 +1,7 @@
 //! What happens to a stream for which there is no place.
 
+use serde::Deserialize;
+
 /// What a manager does with a stream for which there is no place now.
 ///
 /// Waiting streams come on the air by [priority](crate::StreamSpec::priority), then in the order of their starts. Nobody
@@ -10,7 +12,8 @@
 /// high one keeps the others waiting.
 ///
 /// A stream that asks for more than a limit allows by itself can never run: it is refused, not queued.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Admission {
     /// Refuses it with `LimitReached`.

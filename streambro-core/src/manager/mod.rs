@@ -16,6 +16,7 @@ mod outlook;
 mod place;
 mod prepare;
 mod registry;
+mod settings;
 #[cfg(feature = "signals")]
 mod signals;
 mod stream;
@@ -29,6 +30,7 @@ pub use audit::{Audit, AuditFinding, Mismatch};
 pub use builder::Builder;
 pub use doctor::{Check, Diagnosis};
 pub use prepare::{Preparation, PrepareOutcome, PrepareProgress, PrepareStage};
+pub use settings::{Renditions, Settings};
 #[cfg(feature = "signals")]
 pub use signals::{EndSignal, shutdown_on_signals};
 pub use stream::Stream;

@@ -1,10 +1,13 @@
 //! When something is too much, and when it is no longer. Pure: samples in, changes out.
 
+use serde::Deserialize;
+
 /// An alarm that began ends below this part of its threshold, so that a value on the edge does not ring for ever.
 const ENDS_BELOW: f64 = 0.9;
 
 /// What should happen to a stream when an alert about it begins.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AlertAction {
     /// An event, and nothing else.
@@ -18,7 +21,8 @@ pub enum AlertAction {
 }
 
 /// From when on a stream uses too much, and what to do then.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 #[must_use]
 pub struct Alerts {
     pub(crate) cpu_percent: f64,

@@ -25,6 +25,7 @@ pub use policy::{AllowRule, DestinationPolicy};
 pub use retry::Retry;
 pub use schedule::{Airing, MissedStart, Preview, Schedule, Window, WindowEnd};
 pub(crate) use stream::MAX_DESTINATIONS;
+pub(crate) use stream::Version;
 pub use stream::{Repeat, Resume, Source, StreamId, StreamSpec, Video};
 pub use times::Times;
 pub use url::{IngestUrl, UrlError};

@@ -6,13 +6,16 @@ use std::{
     str::FromStr,
 };
 
+use serde::Deserialize;
+
 use crate::error::{Error, ErrorKind, Result};
 
 /// Which destinations a manager allows.
 ///
 /// Addresses are checked after name resolution, and again at every reconnect: a name that pointed at a public host
 /// yesterday may point into the private network today.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DestinationPolicy {
     /// Any address.
@@ -35,8 +38,9 @@ impl DestinationPolicy {
     }
 }
 
-/// One line of an allow list.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One line of an allow list; as JSON the text that [`from_str`](Self::from_str) reads.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 #[non_exhaustive]
 pub enum AllowRule {
     /// A host by name, whatever it resolves to. `*.example.com` stands for every name below `example.com`.
@@ -98,6 +102,14 @@ impl FromStr for AllowRule {
             return Err(invalid());
         }
         Ok(Self::Host(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for AllowRule {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
     }
 }
 

@@ -78,6 +78,13 @@ impl StreamSpec {
         self
     }
 
+    /// Lets it play something else.
+    #[must_use]
+    pub fn source(mut self, source: Source) -> Self {
+        self.source = source;
+        self
+    }
+
     /// Chooses what happens to the picture. Default: [`Video::Copy`].
     #[must_use]
     pub fn video(mut self, video: impl Into<Video>) -> Self {
@@ -430,8 +437,8 @@ impl Video {
 }
 
 /// `"v": 1`, and nothing else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Version;
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Version;
 
 impl Serialize for Version {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,0 +1,93 @@
+//! Renditions that are made ahead of time.
+
+use std::{ffi::c_char, sync::Arc};
+
+use streambro_core::Preparation;
+use tokio::time::timeout;
+
+use crate::{
+    boundary::{DONE, Given, Place, call, free_or_forget, look},
+    error::streambro_error,
+    host::Host,
+    manager::patience,
+    result::streambro_result,
+};
+
+/// A rendition that is being made. Freed before it is finished, it is given up and leaves nothing.
+///
+/// Methods: `streambro_preparation_progress`, `streambro_preparation_cancel`, `streambro_preparation_wait`,
+/// `streambro_preparation_free`.
+#[derive(Debug)]
+pub struct streambro_preparation {
+    preparation: Arc<Preparation>,
+    host: Host,
+}
+
+impl streambro_preparation {
+    pub(crate) fn new(preparation: Preparation, host: Host) -> Self {
+        Self { preparation: Arc::new(preparation), host }
+    }
+}
+
+/// Writes how far it is: stage, part, what is left of its time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn streambro_preparation_progress(
+    preparation: *const streambro_preparation,
+    out_json: *mut *mut c_char,
+    out_error: *mut *mut streambro_error,
+) -> streambro_result {
+    call(out_error, || {
+        // SAFETY: the caller keeps to the conventions.
+        let (preparation, out) = unsafe { (preparation.given("preparation")?, out_json.place("out_json")?) };
+        out.json(&preparation.preparation.progress())
+    })
+}
+
+/// Gives it up. Does not wait.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn streambro_preparation_cancel(
+    preparation: *const streambro_preparation,
+    out_error: *mut *mut streambro_error,
+) -> streambro_result {
+    call(out_error, || {
+        // SAFETY: the caller keeps to the conventions.
+        let preparation = unsafe { preparation.given("preparation") }?;
+        preparation.preparation.cancel();
+        DONE
+    })
+}
+
+/// Waits until it is finished, for at most `timeout_ms` milliseconds; below 0 as long as it takes.
+///
+/// Writes what came of it: `"made"`, `"found"` or `"not_needed"`. `TIMEOUT` when it is not finished in time. Errors: `ENDED`
+/// when it was given up; what ffmpeg or the disk had to say.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn streambro_preparation_wait(
+    preparation: *const streambro_preparation,
+    timeout_ms: i64,
+    out_json: *mut *mut c_char,
+    out_error: *mut *mut streambro_error,
+) -> streambro_result {
+    call(out_error, || {
+        // SAFETY: the caller keeps to the conventions.
+        let (preparation, out) = unsafe { (preparation.given("preparation")?, out_json.place("out_json")?) };
+        let handle = Arc::clone(&preparation.preparation);
+        let outcome = preparation.host.wait(async move {
+            match patience(timeout_ms) {
+                None => Some(handle.wait().await),
+                Some(patience) => timeout(patience, handle.wait()).await.ok(),
+            }
+        });
+        match outcome {
+            Some(outcome) => out.json(&outcome?),
+            None => Ok(streambro_result::Timeout),
+        }
+    })
+}
+
+/// Frees a preparation. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn streambro_preparation_free(preparation: *mut streambro_preparation) {
+    // SAFETY: the caller keeps to the conventions.
+    look((), || unsafe { free_or_forget(preparation) });
+}

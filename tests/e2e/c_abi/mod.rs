@@ -1,0 +1,6 @@
+//! The C ABI, from programs in C and C++.
+
+mod examples;
+mod generated;
+mod headers;
+mod promises;
