@@ -6,41 +6,49 @@
  *     streambro_spec *spec = NULL;
  *     streambro_error *error = NULL;
  *
- *     streambro_builder_new(&builder, &error);
- *     streambro_builder_build(builder, &manager, &error);
- *     streambro_spec_new("lofi", &spec, &error);
- *     streambro_spec_set_file(spec, "loop.mp4", &error);
- *     streambro_spec_set_repeat(spec, 0, &error);
- *     streambro_spec_add_destination(spec, "rtmps://a.rtmps.youtube.com/live2", key, &error);
- *     if (streambro_manager_start(manager, spec, &error) != STREAMBRO_RESULT_OK)
+ *     if (streambro_builder_new(&builder, &error) ||
+ *         streambro_builder_build(builder, &manager, &error) ||
+ *         streambro_spec_new("lofi", &spec, &error) ||
+ *         streambro_spec_set_file(spec, "loop.mp4", &error) ||
+ *         streambro_spec_set_repeat(spec, 0, &error) ||
+ *         streambro_spec_add_destination(spec, "rtmps://a.rtmps.youtube.com/live2", key, &error) ||
+ *         streambro_manager_start(manager, spec, &error))
  *       puts(streambro_error_message(error));
+ *     streambro_error_free(error);
+ *     streambro_spec_free(spec);
+ *     streambro_builder_free(builder);
  *
  * examples/c has whole programs. What the conventions of this page say is not said again at each function.
  *
- * Results    Every function that can fail returns a `streambro_result`: OK, or why not. TIMEOUT and END are no errors: a wait
- *            is over, or nothing more will come.
+ * Results    Every function that can fail returns a `streambro_result`: OK, or why not. Numbers below 100 are no errors: TIMEOUT
+ *            is a wait that is over, END that nothing more will come.
  * Errors     The last parameter says more: `streambro_error **out_error`, which is written only if there is an error, and then
  *            the error is yours to free. NULL if nobody wants to know. Errors belong to the call, not to a thread.
  * Texts in   `const char *` is UTF-8 and ends with a zero. The library copies what it needs.
  * Texts out  `char **out_...` is yours: free it with `streambro_text_free`. A `const char *` that is returned belongs to the
- *            object that it came from, and lives as long.
+ *            object that it came from, and lives as long. Of NULL such functions return NULL, and 0.
  * Outputs    `out_...` is written only on OK, and never read. NULL is an error unless the function says otherwise.
  * Objects    are opaque. What is written to `T **out_...` is yours, and freed once, with the `streambro_..._free` of its type;
  *            NULL may be freed. Using what has been freed is undefined behaviour, as everywhere in C.
- * Threads    `const T *` may be used from any thread at any time. `T *` may be used from any thread, by one at a time.
+ * Threads    Calls that take an object as `const T *` may run beside each other, in any threads. Nothing may run beside a call
+ *            that takes it as `T *`, its end among them. A thread must not be cancelled, or jump out, in a call.
  * Streams    are named by their ids, so there is nothing to free and nothing that dangles.
  * Numbers    that stand for something come in as `uint32_t`; one without a meaning is INVALID_ARGUMENT. Times are in
  *            milliseconds, instants in milliseconds since 1970, rates in bits per second, sizes in bytes.
- * Rich data  is JSON, in and out; `docs/schema` has the schema, the same for all languages. New fields may come, in output.
- * Blocking   Functions that read a file, ask ffmpeg or wait say so; all others return at once. None may be called from a signal
- *            handler.
+ * Rich data  is JSON, in and out. "Form" names its schema in `docs/schema`, the same for all languages. Fields may be added to what
+ *            comes out.
+ * Blocking   Functions that wait for a disk, for ffmpeg or for something to happen say so; with a state directory those that
+ *            plan streams wait for its disk. All others return at once. None may be called from a signal handler.
  * Panics     A mistake in streambro itself is caught and told as PANICKED. The process and all other streams go on.
- * Fork       After `fork` the child gets FORKED from everything but `streambro_..._free`, which forgets; `exec` in it is fine.
- *            What was inherited is closed by `exec` or with the child.
- * Signals    The library installs no handler, and its threads take none of the host's signals.
+ * Fork       Once there was a manager, a child that was forked gets FORKED from everything but `streambro_..._free`, which
+ *            forgets; `exec` in it is fine. As long as it lives without `exec`, it holds what it inherited: connections that
+ *            break stay open at the server, and an ffmpeg outlives a parent that is killed.
+ * Signals    The library installs no handler, and its threads take none of the host's signals but SIGPROF.
  * Output     Nothing is printed, and `exit` is never called.
- * Versions   Functions and numbers are only added. `streambro_version_number()` is that of the library that runs,
- *            `STREAMBRO_VERSION_NUMBER` that of this header.
+ * Unloading  The library stays loaded once it was: `dlclose` is no end of its threads.
+ * Versions   Until 1.0 a new minor version may change what exists, and has another SONAME; after that functions and numbers are
+ *            only added. `streambro_version_number()` is that of the library that runs, `STREAMBRO_VERSION_NUMBER` that of this
+ *            header.
  */
 
 
@@ -215,7 +223,7 @@ typedef uint32_t streambro_playlist;
 // Methods: `streambro_builder_new`, `streambro_builder_parse`, `streambro_builder_set_unlimited`,
 // `streambro_builder_set_max_streams`, `streambro_builder_set_max_streams_per_user`, `streambro_builder_set_media_root`,
 // `streambro_builder_set_state_dir`, `streambro_builder_set_ffmpeg`, `streambro_builder_set_renditions`,
-// `streambro_builder_set_threads`, `streambro_builder_build`, `streambro_builder_free`.
+// `streambro_builder_set_threads`, `streambro_builder_build`, `streambro_builder_doctor`, `streambro_builder_free`.
 typedef struct streambro_builder streambro_builder;
 
 // What went wrong: its class, what it happened to, and what to do about it.
@@ -232,8 +240,7 @@ typedef struct streambro_event streambro_event;
 
 // A reader's own bounded queue of events. A slow reader loses the oldest, and is told how many.
 //
-// One thread at a time waits; others have their turn afterwards. Events outlive their manager: what was not read yet can be, and
-// then comes the end.
+// Events outlive their manager: what was not read yet can be, and then comes the end.
 //
 // Methods: `streambro_events_next`, `streambro_events_fd`, `streambro_events_free`.
 typedef struct streambro_events streambro_events;
@@ -272,7 +279,7 @@ typedef struct streambro_preparation streambro_preparation;
 //
 // Methods: `streambro_spec_new`, `streambro_spec_parse`, `streambro_spec_set_file`, `streambro_spec_add_item`,
 // `streambro_spec_set_shuffle`, `streambro_spec_set_repeat`, `streambro_spec_set_user`, `streambro_spec_set_priority`,
-// `streambro_spec_add_destination`, `streambro_spec_set_encoder`, `streambro_spec_set_bitrate`, `streambro_spec_set_size`,
+// `streambro_spec_add_destination`, `streambro_spec_add_destination_json`, `streambro_spec_set_encoder`, `streambro_spec_set_bitrate`, `streambro_spec_set_size`,
 // `streambro_spec_set_fps`, `streambro_spec_set_start`, `streambro_spec_set_end`, `streambro_spec_set_duration`,
 // `streambro_spec_set_schedule`, `streambro_spec_json`, `streambro_spec_free`.
 typedef struct streambro_spec streambro_spec;
@@ -284,8 +291,8 @@ extern "C" {
 // Creates a builder with the defaults: 20 streams, 5 of each user.
 streambro_result streambro_builder_new(streambro_builder **out_builder, streambro_error **out_error);
 
-// Creates a builder from JSON, such as `{"v": 1, "max_streams": 1000, "admission": {"queue": {"max_waiting": 50}}}`. The schema
-// is `settings` in `docs/schema`.
+// Creates a builder from JSON, such as `{"v": 1, "max_streams": 1000, "admission": {"queue": {"max_waiting": 50}}}`. Form:
+// `settings`.
 //
 // Errors: `INVALID_SPEC`.
 streambro_result streambro_builder_parse(const char *json,
@@ -343,6 +350,14 @@ streambro_result streambro_builder_build(const streambro_builder *builder,
                                          streambro_manager **out_manager,
                                          streambro_error **out_error);
 
+// Looks whether this host can carry what these settings ask, without building anything, and writes what to do about it. Form:
+// `doctor`.
+//
+// Blocks for well under a second on a healthy host, and never over 10 s. Errors: `HOST`.
+streambro_result streambro_builder_doctor(const streambro_builder *builder,
+                                          char **out_json,
+                                          streambro_error **out_error);
+
 // Frees a builder. NULL is fine.
 void streambro_builder_free(streambro_builder *builder);
 
@@ -363,8 +378,9 @@ void streambro_error_free(streambro_error *error);
 
 // Waits for the next event for at most `timeout_ms` milliseconds: with 0 it only looks, below 0 it waits as long as it takes.
 //
-// `TIMEOUT` when there was none in time; `END` once the manager is gone and everything has been read.
-streambro_result streambro_events_next(const streambro_events *events,
+// `TIMEOUT` when there was none in time; `END` once the manager was shut down, or its last handle freed, and everything has been
+// read.
+streambro_result streambro_events_next(streambro_events *events,
                                        int64_t timeout_ms,
                                        streambro_event **out_event,
                                        streambro_error **out_error);
@@ -375,7 +391,7 @@ streambro_result streambro_events_next(const streambro_events *events,
 // descriptor. It is the same at each call, and closes with the events.
 //
 // Errors: `HOST` when no descriptor is left.
-streambro_result streambro_events_fd(const streambro_events *events,
+streambro_result streambro_events_fd(streambro_events *events,
                                      int *out_fd,
                                      streambro_error **out_error);
 
@@ -404,7 +420,7 @@ streambro_phase streambro_event_phase(const streambro_event *event);
 // Returns what it says for people; NULL if nothing. Never a key. Lives as long as the event.
 const char *streambro_event_detail(const streambro_event *event);
 
-// Returns all of it as JSON. The schema is `event` in `docs/schema`. Lives as long as the event.
+// Returns all of it as JSON. Form: `event`. Lives as long as the event.
 const char *streambro_event_json(const streambro_event *event);
 
 // Frees an event. NULL is fine.
@@ -412,7 +428,7 @@ void streambro_event_free(streambro_event *event);
 
 // Returns the manager as one user may use it. Its streams are always this user's, whoever a spec names.
 //
-// It keeps the manager alive like any other.
+// It keeps the manager alive like any other. Errors: `NOT_ALLOWED` when it is that of a user already.
 streambro_result streambro_manager_as_user(const streambro_manager *manager,
                                            const char *user,
                                            streambro_manager **out_manager,
@@ -429,9 +445,10 @@ streambro_result streambro_manager_subscribe(const streambro_manager *manager,
                                              streambro_error **out_error);
 
 // Ends all streams and lets them say goodbye, for as long as `grace_ms` milliseconds; what is not done by then is ended
-// anyhow. Afterwards everything but looking is `CLOSED`.
+// anyhow. Nothing can be started afterwards: that is `CLOSED`. Looking goes on as before.
 //
-// Blocks until they have ended. With a state directory they are wanted as much as before: the next manager goes on with them.
+// Blocks until they have ended. With a state directory they are wanted as much as before: the next manager goes on with
+// them.
 //
 // Errors: `NOT_ALLOWED` for one user.
 streambro_result streambro_manager_shutdown(const streambro_manager *manager,
@@ -443,10 +460,10 @@ streambro_result streambro_manager_shutdown(const streambro_manager *manager,
 // No other call on it may be under way, nor come later. Events that were subscribed to can still be read.
 void streambro_manager_free(streambro_manager *manager);
 
-// Adds a destination to a stream that runs. It joins at the next keyframe; the others notice nothing.
+// Adds a destination to a stream that runs. It joins at the next keyframe; the others notice nothing. Does not wait for it.
 //
-// `out_leg` is its number, by which it is named from now on. Errors: `NOT_FOUND`, `INVALID_SPEC`, `ALREADY_EXISTS` for the
-// same URL and key, `ENDED`, `LIMIT_REACHED`, `OVERLAP`.
+// `out_leg` is its number, by which it is named from now on. Errors: `NOT_FOUND`; `INVALID_SPEC`, also for one that the
+// stream has already and beyond 32; `NOT_ALLOWED`, `LIMIT_REACHED`, `OVERLAP`, `ENDED`.
 streambro_result streambro_manager_add_destination(const streambro_manager *manager,
                                                    const char *id,
                                                    const char *url,
@@ -454,8 +471,8 @@ streambro_result streambro_manager_add_destination(const streambro_manager *mana
                                                    size_t *out_leg,
                                                    streambro_error **out_error);
 
-// The same with all that a destination may say: `{"url": ..., "key": ..., "backup": ..., "trust": ...}`. The schema is
-// `destination` in `docs/schema`.
+// The same with all that a destination may say: `{"url": ..., "key": ..., "backup": ..., "trust": ...}`. Form:
+// `destination`.
 //
 // Errors: the same.
 streambro_result streambro_manager_add_destination_json(const streambro_manager *manager,
@@ -464,42 +481,43 @@ streambro_result streambro_manager_add_destination_json(const streambro_manager 
                                                         size_t *out_leg,
                                                         streambro_error **out_error);
 
-// Takes a destination from a stream. The others notice nothing.
+// Takes a destination from a stream: it says goodbye, the others notice nothing. Its number may be given to another one
+// then.
 //
-// Errors: `NOT_FOUND`.
+// Errors: `NOT_FOUND`; `INVALID_SPEC` for the last one: stop the stream instead; `ENDED`.
 streambro_result streambro_manager_remove_destination(const streambro_manager *manager,
                                                       const char *id,
                                                       size_t leg,
                                                       streambro_error **out_error);
 
-// Lets a destination rest, or go on.
+// Lets a destination rest, or puts it on the air again, with fresh retries.
 //
-// Errors: `NOT_FOUND`.
+// Errors: `NOT_FOUND`, `ENDED`.
 streambro_result streambro_manager_enable_destination(const streambro_manager *manager,
                                                       const char *id,
                                                       size_t leg,
                                                       bool on,
                                                       streambro_error **out_error);
 
-// Makes the connection of a destination anew at its next keyframe.
+// Makes the connection of a destination anew at its next keyframe. Does nothing to one that is not on the air.
 //
-// Errors: `NOT_FOUND`.
+// Errors: `NOT_FOUND`, `ENDED`.
 streambro_result streambro_manager_rotate_destination(const streambro_manager *manager,
                                                       const char *id,
                                                       size_t leg,
                                                       streambro_error **out_error);
 
 // Writes one of a stream's playlists, `streambro_playlist`: its version, its items with their ids, what plays and what
-// comes next.
+// comes next. Form: `playlist`.
 //
-// Errors: `NOT_FOUND`; `INVALID_SPEC` when the stream has no such list.
+// Errors: `NOT_FOUND`; `INVALID_SPEC` when the stream plays a single file, or has no such list.
 streambro_result streambro_manager_playlist(const streambro_manager *manager,
                                             const char *id,
                                             uint32_t playlist,
                                             char **out_json,
                                             streambro_error **out_error);
 
-// Writes what of a playlist has played, and what became of it, as an array.
+// Writes what became of the latest 256 items of a playlist, oldest first; the last one may be playing. Form: `as_run`.
 //
 // Errors: as for `streambro_manager_playlist`.
 streambro_result streambro_manager_as_run(const streambro_manager *manager,
@@ -508,11 +526,11 @@ streambro_result streambro_manager_as_run(const streambro_manager *manager,
                                           char **out_json,
                                           streambro_error **out_error);
 
-// Changes a playlist while it plays, all or nothing; no connection notices. The edits are a JSON array; the schema is
-// `edits` in `docs/schema`.
+// Changes a playlist while it plays, all or nothing; no connection notices. Form: `edits`, such as `[{"append": {"file":
+// "next.mp4"}}, "skip"]`.
 //
 // With a `version` of 0 or more the change is made only if the list is at that version; below 0 in any case. `out_version`
-// is the new one.
+// is the new one. Blocks until items that are added are open.
 //
 // Errors: `CONFLICT` when the list is at another version; `NOT_FOUND` for a stream or an item; `INVALID_SPEC`, `ENDED`; for
 // an item that is added as for `streambro_manager_start`.
@@ -525,18 +543,19 @@ streambro_result streambro_manager_edit(const streambro_manager *manager,
                                         streambro_error **out_error);
 
 // Writes what would become of a stream if it were started now: how it would be sent, what it costs, and which limits count.
-// Takes no place and starts nothing.
+// Takes no place and starts nothing. Form: `explanation`.
 //
-// Errors: as for `streambro_manager_start` where the source cannot even be looked at.
+// Blocks until the source is open. Errors: as for `streambro_manager_start` where the source cannot even be looked at.
 streambro_result streambro_manager_explain(const streambro_manager *manager,
                                            const streambro_spec *spec,
                                            char **out_json,
                                            streambro_error **out_error);
 
 // Writes how many more streams fit: of a mix of `count` specs, each so many times in every round; `weights` may be NULL, for
-// one of each.
+// one of each. Form: `capacity`.
 //
-// Errors: `NOT_ALLOWED` for one user; `INVALID_ARGUMENT` for an empty mix; as `streambro_manager_explain` for each of them.
+// Blocks until their sources are open. Errors: `NOT_ALLOWED` for one user; `INVALID_ARGUMENT` for an empty mix; `INVALID_SPEC` for one
+// that cannot be sent at all, or weights of 0 alone; as `streambro_manager_explain` for each of them.
 streambro_result streambro_manager_capacity(const streambro_manager *manager,
                                             const streambro_spec *const *specs,
                                             const uint32_t *weights,
@@ -546,77 +565,77 @@ streambro_result streambro_manager_capacity(const streambro_manager *manager,
 
 // Writes how a source would be sent, what the platform of this URL would say to it, and how to encode it so that it is
 // mended. The source is JSON, such as `{"file": "film.mp4"}`; the platform is recognised by the host of the URL. Starts
-// nothing.
+// nothing. Forms: `source`, `analysis`.
 //
-// Errors: `INVALID_SPEC`, `NOT_ALLOWED`, `SOURCE_UNREADABLE`, `SOURCE_INVALID`, `SOURCE_UNSUPPORTED`, `TIMED_OUT`, `HOST`,
-// `CLOSED`.
+// Blocks until the source is open. Errors: `INVALID_SPEC`, `NOT_ALLOWED`, `SOURCE_UNREADABLE`, `SOURCE_INVALID`,
+// `SOURCE_UNSUPPORTED`, `TIMED_OUT`, `HOST`, `CLOSED`.
 streambro_result streambro_manager_analyze(const streambro_manager *manager,
                                            const char *source_json,
                                            const char *url,
                                            char **out_json,
                                            streambro_error **out_error);
 
-// The same for a platform, which is JSON: `"youtube"`, `"twitch"`, `"facebook"`, `"kick"`, or bands of your own. The schema
-// is `platform` in `docs/schema`.
+// The same for a platform, which is JSON: `"youtube"`, `"twitch"`, `"facebook"`, `"kick"`, or bands of your own. Forms:
+// `source`, `platform`, `analysis`.
 //
-// Errors: as for `streambro_manager_analyze`.
+// Blocks and errors: as for `streambro_manager_analyze`.
 streambro_result streambro_manager_analyze_for(const streambro_manager *manager,
                                                const char *source_json,
                                                const char *platform_json,
                                                char **out_json,
                                                streambro_error **out_error);
 
-// Tries every encoder once, and writes which of them work here and why the others do not. Blocks for some seconds the first
-// time.
+// Tries every encoder once, and writes which of them work here and why the others do not. Form: `encoders`.
 //
-// Errors: `ENCODER_UNAVAILABLE` when there is no ffmpeg; `HOST`.
+// Blocks for some seconds the first time. Errors: `ENCODER_UNAVAILABLE` when there is no ffmpeg; `HOST`.
 streambro_result streambro_manager_encoders(const streambro_manager *manager,
                                             char **out_json,
                                             streambro_error **out_error);
 
 // Makes the rendition of a source ahead of time, in the background: what the first lap of a looped stream would make on the
 // air. The source is JSON, and so is the video: `"copy"` or `{"encode": {"bitrate": 3000000}}`, as in the spec of the
-// stream.
+// stream. Forms: `source`, `video`.
 //
-// Blocks until the source is open and understood.
-//
-// Errors: as for `streambro_manager_start`; `INVALID_SPEC` when the manager keeps no renditions; `NOT_ALLOWED` for one
-// user.
+// Blocks until the source is open. Errors: as for `streambro_manager_start`; `INVALID_SPEC` when the manager keeps no
+// renditions; `NOT_ALLOWED` for one user.
 streambro_result streambro_manager_prepare(const streambro_manager *manager,
                                            const char *source_json,
                                            const char *video_json,
                                            streambro_preparation **out_preparation,
                                            streambro_error **out_error);
 
-// Writes how many renditions are kept and how much they take; `null` when none are kept.
+// Writes how many renditions are kept and how much they take; `null` when none are kept. Form: `renditions`.
 //
-// Errors: `HOST`; `NOT_ALLOWED` for one user.
+// Blocks for as long as the disk does. Errors: `HOST`; `NOT_ALLOWED` for one user.
 streambro_result streambro_manager_renditions(const streambro_manager *manager,
                                               char **out_json,
                                               streambro_error **out_error);
 
 // Removes every rendition that is kept. What plays one plays on.
 //
-// `out_count` is how many there were; NULL if nobody wants to know. Errors: `HOST`; `NOT_ALLOWED` for one user.
+// `out_count` is how many there were; NULL if nobody wants to know. Blocks for as long as the disk does. Errors: `HOST`;
+// `NOT_ALLOWED` for one user.
 streambro_result streambro_manager_clear_renditions(const streambro_manager *manager,
                                                     size_t *out_count,
                                                     streambro_error **out_error);
 
-// Keeps a stream on the air when its schedule says so, from now on.
+// Plans a stream: it is put on the air and taken off as its schedule says. Its source is opened when its time comes. Done
+// also when it is planned just so.
 //
-// Writes the next time at which it is, or that it is on now; `null` for one without a schedule. Errors: as for
-// `streambro_manager_start` but for its source, which is opened when its time comes; `OVERLAP` when another stream sends to
-// the same place meanwhile.
+// Writes what is on or comes first; `null` when nothing is left of the schedule, and nothing was planned. Form: `airing`.
+//
+// Errors: `INVALID_SPEC`, also for a spec without a schedule; `ALREADY_EXISTS`, `NOT_ALLOWED`; `OVERLAP` when another
+// stream sends to the same place meanwhile; `LIMIT_REACHED` when there will be no place for it; `CLOSED`.
 streambro_result streambro_manager_schedule(const streambro_manager *manager,
                                             const streambro_spec *spec,
                                             char **out_json,
                                             streambro_error **out_error);
 
-// Gives a stream another schedule, which is JSON; the schema is `schedule` in `docs/schema`. What runs and is wanted by
-// that as well goes on.
+// Gives a planned stream another schedule, which is JSON. What runs and is wanted by that as well goes on. Form:
+// `schedule`.
 //
-// Writes the next time as `streambro_manager_schedule` does. Errors: `NOT_FOUND`, `INVALID_SPEC`, `OVERLAP`,
-// `LIMIT_REACHED`.
+// Writes what is on or comes first, as `streambro_manager_schedule` does. Errors: `NOT_FOUND` when none of this id is
+// planned; `INVALID_SPEC`, `OVERLAP`, `LIMIT_REACHED`, `CLOSED`: the old schedule stays then.
 streambro_result streambro_manager_reschedule(const streambro_manager *manager,
                                               const char *id,
                                               const char *schedule_json,
@@ -625,7 +644,8 @@ streambro_result streambro_manager_reschedule(const streambro_manager *manager,
 
 // Lets a stream go on for so many milliseconds longer: what is on, or what comes next.
 //
-// Writes what that is now. Errors: `NOT_FOUND`; `INVALID_SPEC` when it has no end; `OVERLAP`, `LIMIT_REACHED`.
+// Writes what that is now. Form: `airing`. Errors: `NOT_FOUND` when none of this id is planned; `INVALID_SPEC` when it has
+// no end; `OVERLAP`, `LIMIT_REACHED`, `CLOSED`.
 streambro_result streambro_manager_extend(const streambro_manager *manager,
                                           const char *id,
                                           uint64_t by_ms,
@@ -634,52 +654,57 @@ streambro_result streambro_manager_extend(const streambro_manager *manager,
 
 // Drops the end of what is on, or of what comes next: the stream goes on until it is stopped.
 //
-// `out_had_end` says whether there was one. Errors: `NOT_FOUND`, `OVERLAP`, `LIMIT_REACHED`.
+// `out_had_end` says whether there was one. Errors: `NOT_FOUND` when none of this id is planned; `OVERLAP`,
+// `LIMIT_REACHED`, `CLOSED`.
 streambro_result streambro_manager_clear_end(const streambro_manager *manager,
                                              const char *id,
                                              bool *out_had_end,
                                              streambro_error **out_error);
 
-// Wants a stream no more, neither now nor later.
+// Takes a stream out of the plan: it is wanted neither now nor later. Does not wait for its goodbye.
 //
 // Errors: `NOT_FOUND` when none of this id is planned.
 streambro_result streambro_manager_cancel(const streambro_manager *manager,
                                           const char *id,
                                           streambro_error **out_error);
 
-// Writes what is on and comes next of all streams, by time, as an array of at most `count`.
+// Writes the next `count` times at which planned streams begin, the soonest first; what is on is in the status. At most
+// 10,000. Form: `upcoming`.
+//
+// Errors: `INVALID_ARGUMENT` for more.
 streambro_result streambro_manager_upcoming(const streambro_manager *manager,
                                             size_t count,
                                             char **out_json,
                                             streambro_error **out_error);
 
 // Writes the next `count` times at which a schedule has its stream on the air, as seen from `from_unix_ms`, with notes on
-// changes of the clocks, as an array. The schedule is JSON. Reads nothing but that.
+// changes of the clocks; at most 10,000. The schedule is JSON. Reads nothing but that. Forms: `schedule`, `preview`.
 //
-// Errors: `INVALID_SPEC`.
+// Errors: `INVALID_SPEC`; `INVALID_ARGUMENT` for more, or an instant beyond the year 9999.
 streambro_result streambro_schedule_preview(const char *schedule_json,
                                             int64_t from_unix_ms,
                                             size_t count,
                                             char **out_json,
                                             streambro_error **out_error);
 
-// Puts a stream on the air, and keeps it there until it is stopped or ends by itself.
+// Puts a stream on the air, and keeps it there until it is stopped or ends by itself. Done also when just this stream runs
+// already.
 //
-// Blocks until its source is open and understood, not until it is live: `streambro_manager_wait_for` does that. Done also
-// when just this stream runs already.
+// Blocks until its source is open and understood, not until it is live: `streambro_manager_wait_for` does that.
 //
 // Errors: `INVALID_SPEC`, `ALREADY_EXISTS` when a stream of this id runs with another spec, `NOT_ALLOWED`,
 // `SOURCE_UNREADABLE`, `SOURCE_INVALID`, `SOURCE_UNSUPPORTED`, `ENCODER_UNAVAILABLE`, `LIMIT_REACHED`, `OVERLAP`,
-// `TIMED_OUT`, `HOST`, `CLOSED`.
+// `TIMED_OUT`, `HOST`, `CLOSED`; `ENDED` when a `replace` took its place meanwhile.
 streambro_result streambro_manager_start(const streambro_manager *manager,
                                          const streambro_spec *spec,
                                          streambro_error **out_error);
 
-// Puts a stream on the air in the place of the one that has its id, if there is one.
+// Puts a spec in the place of the one that a stream has. The new source is opened first: if that fails, the stream goes on
+// as it is.
 //
-// The new one is opened and checked first: if that fails, the old one goes on.
+// Blocks until the old connections have said goodbye, for some seconds at most.
 //
-// Errors: as for `streambro_manager_start`, but for `ALREADY_EXISTS` of the caller's own.
+// Errors: `NOT_FOUND` when no stream has this id; else as `streambro_manager_start`, but for `ALREADY_EXISTS`.
 streambro_result streambro_manager_replace(const streambro_manager *manager,
                                            const streambro_spec *spec,
                                            streambro_error **out_error);
@@ -692,7 +717,7 @@ streambro_result streambro_manager_stop(const streambro_manager *manager, const 
 
 // Ends every stream, forgets those that have ended, and cancels every schedule. Does not wait.
 //
-// `out_count` is how many there were; NULL if nobody wants to know.
+// `out_count` is how many this call has told to end; NULL if nobody wants to know.
 streambro_result streambro_manager_clear_all(const streambro_manager *manager,
                                              size_t *out_count,
                                              streambro_error **out_error);
@@ -700,15 +725,16 @@ streambro_result streambro_manager_clear_all(const streambro_manager *manager,
 // Waits until a stream is in a phase, one of `streambro_phase`, for at most `timeout_ms` milliseconds; below 0 as long as
 // it takes.
 //
-// `TIMEOUT` when it has not come there in time. Errors: `NOT_FOUND`; `ENDED` when it ends before, with the reason;
-// `INVALID_ARGUMENT` for a number that is no phase.
+// It sees the phase that the stream is in, not one that has passed. `LIVE` is when every destination is on the air.
+// `TIMEOUT` when it has not come there in time. Errors: `NOT_FOUND` when it does not run, also when it waits for its time;
+// `ENDED` when it ends before; `INVALID_ARGUMENT` for a number that is no phase.
 streambro_result streambro_manager_wait_for(const streambro_manager *manager,
                                             const char *id,
                                             uint32_t phase,
                                             int64_t timeout_ms,
                                             streambro_error **out_error);
 
-// Says in which phase a stream is.
+// Says in which phase a stream is, also while it waits for its time.
 //
 // Errors: `NOT_FOUND`, also when it has ended and is forgotten, a minute later.
 streambro_result streambro_manager_phase(const streambro_manager *manager,
@@ -716,8 +742,7 @@ streambro_result streambro_manager_phase(const streambro_manager *manager,
                                          streambro_phase *out_phase,
                                          streambro_error **out_error);
 
-// Writes what is known of a stream now: phases, reasons, counters, its destinations one by one. The schema is `status` in
-// `docs/schema`.
+// Writes what is known of a stream now: phases, reasons, counters, its destinations one by one. Form: `status`.
 //
 // Errors: `NOT_FOUND`.
 streambro_result streambro_manager_status(const streambro_manager *manager,
@@ -725,23 +750,23 @@ streambro_result streambro_manager_status(const streambro_manager *manager,
                                           char **out_json,
                                           streambro_error **out_error);
 
-// Writes the same of every stream as an array, by id; those that have ended included, until they are forgotten.
+// Writes the same of every stream, by id; those that have ended included, until they are forgotten. Form: `list`.
 streambro_result streambro_manager_list(const streambro_manager *manager, char **out_json, streambro_error **out_error);
 
-// Writes the latest lines of a stream's log as an array, oldest first.
+// Writes the latest lines of a stream's log, oldest first. Form: `logs`.
 //
-// Errors: `NOT_FOUND`.
+// Errors: `NOT_FOUND`, also for one that only waits for its time.
 streambro_result streambro_manager_logs(const streambro_manager *manager,
                                         const char *id,
                                         char **out_json,
                                         streambro_error **out_error);
 
-// Writes the latest runs that have ended as an array, oldest first.
+// Writes the latest runs that have ended, oldest first. Form: `history`.
 streambro_result streambro_manager_history(const streambro_manager *manager,
                                            char **out_json,
                                            streambro_error **out_error);
 
-// Writes what all streams used at the last measurement, together; `null` before the first.
+// Writes what all streams used at the last measurement, together; `null` before the first. Form: `usage`.
 //
 // Errors: `NOT_ALLOWED` for one user.
 streambro_result streambro_manager_usage(const streambro_manager *manager,
@@ -755,28 +780,35 @@ streambro_result streambro_manager_metrics(const streambro_manager *manager,
                                            char **out_text,
                                            streambro_error **out_error);
 
-// Compares what the manager believes with what there is, and writes what does not match: places, connections, processes.
+// Compares what the manager believes with what there is, and writes what does not match: places, tasks, connections, disk
+// threads. Form: `audit`.
+//
+// Returns at once when all is well; else blocks for about a second, because starts and goodbyes are seen halfway.
 //
 // Errors: `NOT_ALLOWED` for one user.
 streambro_result streambro_manager_audit(const streambro_manager *manager,
                                          char **out_json,
                                          streambro_error **out_error);
 
-// Looks whether this host can carry what the manager is set up for, and writes what to do about it. Blocks for a few
-// seconds at most.
+// Looks whether this host can carry what the manager is set up for, and writes what to do about it. Form: `doctor`.
+//
+// Blocks for well under a second on a healthy host, and never over 10 s.
 //
 // Errors: `NOT_ALLOWED` for one user.
 streambro_result streambro_manager_doctor(const streambro_manager *manager,
                                           char **out_json,
                                           streambro_error **out_error);
 
-// Writes what is in an MP4 or FLV file, and whether it can go out as it is. Reads its tables and no more.
+// Writes what is in an MP4 or FLV file, and whether it can go out as it is. Reads its tables and no more; knows of no media
+// root. Form: `probe`.
 //
-// Errors: `SOURCE_UNREADABLE`, `SOURCE_INVALID`, `SOURCE_UNSUPPORTED`, `HOST`.
-streambro_result streambro_probe(const char *path, char **out_json, streambro_error **out_error);
+// Blocks for as long as the file system does. Errors: `SOURCE_UNREADABLE`, `SOURCE_INVALID`, `SOURCE_UNSUPPORTED`, `HOST`.
+streambro_result streambro_probe(const char *path,
+                                 char **out_json,
+                                 streambro_error **out_error);
 
 // Writes the command line of ffmpeg that would encode a file, as an array of strings, for people to try. It holds no key
-// and no destination. The encoding is JSON, as below `encode` in the video of a spec.
+// and no destination. Form: `encode`.
 //
 // Errors: `INVALID_SPEC`.
 streambro_result streambro_command(const char *encode_json,
@@ -784,17 +816,28 @@ streambro_result streambro_command(const char *encode_json,
                                    char **out_json,
                                    streambro_error **out_error);
 
-// Writes what a destination would receive of a file to an FLV file, as fast as the disks go, so many times in a row. Writes
-// a report. What was there is overwritten.
+// Writes what a destination would receive of a file to an FLV file, as fast as the disks go, so many times in a row; knows
+// of no media root. Writes a report. Form: `remux`.
 //
-// Errors: as for `streambro_probe`; `INVALID_SPEC` for no time at all; `HOST` when it cannot be written.
+// The target is there once it is whole, in the place of what was there. Blocks until then. Errors: as for
+// `streambro_probe`; `INVALID_SPEC` for no time at all; `HOST` when it cannot be written.
 streambro_result streambro_remux(const char *path,
                                  const char *target,
                                  uint32_t times,
                                  char **out_json,
                                  streambro_error **out_error);
 
-// Writes how far it is: stage, part, what is left of its time.
+// Writes what of this host counts for streams: memory, processors, load, descriptors, and the limits of control groups.
+// Form: `host`.
+streambro_result streambro_host(char **out_json, streambro_error **out_error);
+
+// Writes what a platform recommends and allows, with date and source. The platform is JSON, such as `"youtube"`. Forms:
+// `platform`, `profile`.
+//
+// Errors: `INVALID_SPEC`.
+streambro_result streambro_platform(const char *platform_json, char **out_json, streambro_error **out_error);
+
+// Writes how far it is: stage, part, what is left of its time. Form: `progress`.
 streambro_result streambro_preparation_progress(const streambro_preparation *preparation,
                                                 char **out_json,
                                                 streambro_error **out_error);
@@ -804,8 +847,9 @@ streambro_result streambro_preparation_cancel(const streambro_preparation *prepa
 
 // Waits until it is finished, for at most `timeout_ms` milliseconds; below 0 as long as it takes.
 //
-// Writes what came of it: `"made"`, `"found"` or `"not_needed"`. `TIMEOUT` when it is not finished in time. Errors: `ENDED`
-// when it was given up; what ffmpeg or the disk had to say.
+// Writes what came of it: `"made"`, `"found"` or `"not_needed"`. `TIMEOUT` when it is not finished in time. Errors:
+// `SOURCE_INVALID`, `ENCODER_UNAVAILABLE`, `ENCODER_FAILED`, `HOST`; `ENDED` when it was given up, `CLOSED` when the
+// manager shut down.
 streambro_result streambro_preparation_wait(const streambro_preparation *preparation,
                                             int64_t timeout_ms,
                                             char **out_json,
@@ -814,19 +858,22 @@ streambro_result streambro_preparation_wait(const streambro_preparation *prepara
 // Frees a preparation. NULL is fine.
 void streambro_preparation_free(streambro_preparation *preparation);
 
-// Returns the name of a code, such as `"not_found"`: the one in JSON and in the documentation. NULL for a number that is
-// none. The text is never freed.
+// Returns the name of a code, such as `"not_found"`: the one in JSON and in the documentation. NULL for a number that is none.
+// The text is never freed.
 const char *streambro_result_name(uint32_t code);
+
+// Returns what a code means, in a sentence or two. NULL for a number that is none. The text is never freed.
+const char *streambro_result_meaning(uint32_t code);
 
 // Creates a spec for a stream of this id, which has 1 to 64 characters of `A-Z a-z 0-9 . _ -`.
 //
 // Errors: `INVALID_ARGUMENT`; a bad id is told when the stream is started.
 streambro_result streambro_spec_new(const char *id, streambro_spec **out_spec, streambro_error **out_error);
 
-// Creates a spec from JSON. The schema is `spec` in `docs/schema`.
+// Creates a spec from JSON. Form: `spec`.
 //
-// What is set on it afterwards takes the place of the whole of what the JSON says about that: of what plays, of encoding, of its
-// time. Destinations are added to those of the JSON, so that keys need not be in it.
+// What is set on it afterwards takes the place of the whole of what the JSON says about that: of what plays, of encoding,
+// of its time. Destinations are added to those of the JSON, so that keys need not be in it.
 //
 // Errors: `INVALID_SPEC`.
 streambro_result streambro_spec_parse(const char *json,
@@ -858,6 +905,14 @@ streambro_result streambro_spec_add_destination(streambro_spec *spec,
                                                 const char *url,
                                                 const char *key,
                                                 streambro_error **out_error);
+
+// The same with all that a destination may say: `{"url": ..., "key": ..., "backup": ..., "trust": ...}`. Form:
+// `destination`.
+//
+// Errors: `INVALID_SPEC`.
+streambro_result streambro_spec_add_destination_json(streambro_spec *spec,
+                                                     const char *json,
+                                                     streambro_error **out_error);
 
 // Encodes the picture with this encoder, one of `streambro_encoder`. It needs an ffmpeg on the host.
 //
@@ -896,7 +951,7 @@ streambro_result streambro_spec_set_end(streambro_spec *spec, int64_t unix_ms, s
 // Ends it so many milliseconds after its start, whatever the clocks do. In place of any other end.
 streambro_result streambro_spec_set_duration(streambro_spec *spec, uint64_t ms, streambro_error **out_error);
 
-// Chooses its time by JSON: windows, zones, cron. The schema is `schedule` in `docs/schema`.
+// Chooses its time by JSON: windows, zones, cron. Form: `schedule`.
 //
 // Errors: `INVALID_SPEC`.
 streambro_result streambro_spec_set_schedule(streambro_spec *spec, const char *json, streambro_error **out_error);
@@ -918,6 +973,17 @@ uint32_t streambro_version_number(void);
 
 // Returns the same as a text, such as `"0.1.0"`. It is never freed.
 const char *streambro_version(void);
+
+// Returns the name of a phase, `streambro_phase`, as JSON has it, such as `"live"`. NULL for a number that is none. The text is
+// never freed.
+const char *streambro_phase_name(uint32_t phase);
+
+// Returns what a reason means, of those that JSON names, such as `"bad_key"`. NULL for a name that is none. The text is never
+// freed.
+const char *streambro_reason_meaning(const char *name);
+
+// Returns what to do about a reason, and what the library does meanwhile. NULL for a name that is none. The text is never freed.
+const char *streambro_reason_remedy(const char *name);
 
 #ifdef __cplusplus
 }  // extern "C"

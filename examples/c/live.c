@@ -55,18 +55,17 @@ int main(int argc, char **argv) {
   streambro_builder_free(builder);
   if (built) return fail(error);
 
-  int status = 0;
+  int status = 0, over = 0;
   if (streambro_manager_subscribe(manager, NULL, 256, &events, &error) ||
       put_on_the_air(manager, argv[1], argv[2], key, &error))
     status = fail(error);
 
-  while (status == 0 && !interrupted) {
+  while (status == 0 && !over && !interrupted) {
     streambro_event *event = NULL;
     switch (streambro_events_next(events, 500, &event, &error)) {
       case STREAMBRO_RESULT_OK:
         tell(event);
-        // The film is over, or the server does not want it.
-        if (streambro_event_phase(event) == STREAMBRO_PHASE_ENDED) interrupted = 1;
+        over = streambro_event_phase(event) == STREAMBRO_PHASE_ENDED;
         streambro_event_free(event);
         break;
       case STREAMBRO_RESULT_TIMEOUT:
@@ -76,6 +75,8 @@ int main(int argc, char **argv) {
     }
   }
 
+  // It plays for ever: if it has ended by itself, something was wrong with it.
+  if (over) status = 1;
   streambro_manager_shutdown(manager, 5000, NULL);
   streambro_manager_free(manager);
   streambro_events_free(events);

@@ -77,10 +77,9 @@ int main(int argc, char **argv) {
     if (start(manager, id, argv[2], argv[3], &error)) status = fail(error);
   }
 
-  while (status == 0 && now_ms() < end) {
+  for (long long left = end - now_ms(); status == 0 && left > 0; left = end - now_ms()) {
     // Whatever else this program waits for stands in the same array.
-    int ready = poll(&wait, 1, (int)(end - now_ms()));
-    if (ready > 0) live += read_events(events);
+    if (poll(&wait, 1, (int)left) > 0) live += read_events(events);
   }
   printf("%d of %d went live\n", live, count);
 

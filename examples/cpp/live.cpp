@@ -26,7 +26,7 @@ int main(int argc, char **argv) {
     bool was_live = false;
     for (auto left = end - Clock::now(); left.count() > 0; left = end - Clock::now()) {
       const auto event = events.next(std::chrono::ceil<std::chrono::milliseconds>(left));
-      if (!event) continue;
+      if (!event) break;
       std::cout << event->type() << " " << event->detail() << std::endl;
       was_live |= event->phase() == STREAMBRO_PHASE_LIVE;
     }

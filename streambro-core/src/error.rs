@@ -24,6 +24,9 @@ impl Error {
     }
 }
 
+#[cfg(feature = "schema")]
+as_text!(ErrorKind, "ErrorKind", "The class of an error, by its name in `docs/errors.md`.");
+
 impl Serialize for ErrorKind {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(self.name())

@@ -54,6 +54,9 @@
 #[cfg(windows)]
 compile_error!("streambro runs on Linux and macOS; on Windows use WSL 2.");
 
+#[cfg(feature = "schema")]
+#[macro_use]
+mod as_text;
 mod clock;
 mod dice;
 mod error;
@@ -67,6 +70,8 @@ mod plan;
 mod publish;
 mod rendition;
 mod schedule;
+#[cfg(feature = "schema")]
+pub mod schema;
 mod secret;
 mod session;
 mod source;

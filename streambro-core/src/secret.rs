@@ -71,6 +71,9 @@ impl fmt::Display for Secret {
     }
 }
 
+#[cfg(feature = "schema")]
+as_text!(Secret, "Secret", "A stream key. What comes out has `***` in its place.");
+
 impl Serialize for Secret {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(MASK)

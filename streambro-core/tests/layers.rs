@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["session"],
     &["supervisor", "schedule"],
     &["manager"],
-    &["fuzz"],
+    &["fuzz", "schema"],
 ];
 
 /// Decisions are pure: these may not even name what touches the world.

@@ -1,31 +1,29 @@
 //! The wall between C and Rust: no panic, no null pointer and no foreign text passes it unseen.
 
+mod arg;
+mod panics;
+
 use std::{
-    any::Any,
-    cell::Cell,
-    ffi::{CStr, CString, c_char},
-    panic::{self, AssertUnwindSafe, catch_unwind},
+    ffi::{CString, c_char},
     process,
-    sync::{
-        Once,
-        atomic::{AtomicU32, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicU32, Ordering::Relaxed},
 };
 
 use serde::{Serialize, de::DeserializeOwned};
 use streambro_core::{Error, ErrorKind};
 
+pub(crate) use self::{
+    arg::{Out, changed, given, list, most, place, place_or_null, text, text_or_null},
+    panics::guard,
+};
 use crate::{error::streambro_error, result::streambro_result};
-
-#[cfg(not(panic = "unwind"))]
-compile_error!("streambro turns panics into result codes: build it with `panic = \"unwind\"`");
 
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What a function returns that has nothing to hand over.
 pub(crate) const DONE: Result<streambro_result> = Ok(streambro_result::Ok);
 
-/// The process that uses the library; 0 before anyone does.
+/// The process whose threads the library's are; 0 before there are any.
 static OWNER: AtomicU32 = AtomicU32::new(0);
 
 /// Runs what an exported function does: a failure, a panic and a fork all become a code and an error.
@@ -34,7 +32,9 @@ where
     F: FnOnce() -> Result<streambro_result>,
 {
     let outcome = guard(|| {
-        check_fork()?;
+        if is_forked() {
+            return Err(forked());
+        }
         #[cfg(feature = "test-hooks")]
         crate::hooks::trip(std::any::type_name::<F>());
         body()
@@ -63,45 +63,38 @@ pub(crate) fn look<T, F: FnOnce() -> T>(nothing: T, body: F) -> T {
     .unwrap_or(nothing)
 }
 
-/// The only place that catches panics. Returns what one said, and where.
-fn guard<T>(body: impl FnOnce() -> T) -> Result<T, String> {
-    static QUIET: Once = Once::new();
-    // What panics is told by a code, or by the reason of a stream. This library has Rust's runtime for itself: nobody else's
-    // hook is touched.
-    QUIET.call_once(|| {
-        panic::set_hook(Box::new(|panic| PLACE.set(panic.location().map(ToString::to_string))));
+/// The same with one look at an object; of null there is nothing.
+///
+/// # Safety
+/// `object` is null, or points to one that nobody changes or frees meanwhile.
+pub(crate) unsafe fn read<T, R, F>(object: *const T, nothing: R, what: F) -> R
+where
+    F: FnOnce(&T) -> R,
+{
+    let seen = guard(|| {
+        #[cfg(feature = "test-hooks")]
+        crate::hooks::trip(std::any::type_name::<F>());
+        // SAFETY: the caller's word.
+        unsafe { object.as_ref() }.map(what)
     });
-    // What a panic leaves behind is only ever looked at through locks that know of it.
-    catch_unwind(AssertUnwindSafe(body)).map_err(|panic| match PLACE.take() {
-        Some(place) => format!("{} ({place})", words(&*panic)),
-        None => words(&*panic),
-    })
+    seen.ok().flatten().unwrap_or(nothing)
 }
 
-thread_local! {
-    /// Where this thread panicked.
-    static PLACE: Cell<Option<String>> = const { Cell::new(None) };
+/// Takes note that there are threads now: those of this process, and of no child of it.
+pub(crate) fn own() {
+    let _ = OWNER.compare_exchange(0, process::id(), Relaxed, Relaxed);
 }
 
-fn words(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("a panic without words").to_owned()
-}
-
-/// Whether this is a child of the process that uses the library.
-pub(crate) fn is_forked() -> bool {
+/// Whether this is a child that was forked from the process with the threads: it has none of them, and perhaps its locks as they
+/// happened to be.
+fn is_forked() -> bool {
     let owner = OWNER.load(Relaxed);
     owner != 0 && owner != process::id()
 }
 
-/// Remembers whose library it is. A child has none of its threads, and perhaps its locks as they happened to be.
-fn check_fork() -> Result<()> {
-    if OWNER.compare_exchange(0, process::id(), Relaxed, Relaxed).is_ok() || !is_forked() {
-        return Ok(());
-    }
+fn forked() -> Error {
     let detail = "this process was forked from one that uses streambro: `exec` in it, or leave streambro to its parent";
-    Err(fault(ErrorKind::Forked, "streambro", detail))
+    fault(ErrorKind::Forked, "streambro", detail)
 }
 
 /// What went wrong here rather than beneath.
@@ -114,135 +107,28 @@ pub(crate) fn misused(subject: &str, detail: impl Into<String>) -> Error {
     fault(ErrorKind::InvalidArgument, subject, detail)
 }
 
-fn null(name: &str) -> Error {
-    misused(name, "it is NULL")
-}
-
-/// A pointer that came from C.
-pub(crate) trait Given<'a, T> {
-    /// What is there.
-    ///
-    /// # Safety
-    /// It is null, or points to a value that stays what it is for `'a`.
-    unsafe fn given(self, name: &str) -> Result<&'a T>;
-}
-
-impl<'a, T: 'a> Given<'a, T> for *const T {
-    unsafe fn given(self, name: &str) -> Result<&'a T> {
-        // SAFETY: the caller's word.
-        unsafe { self.as_ref() }.ok_or_else(|| null(name))
-    }
-}
-
-/// A pointer to what is to be changed.
-pub(crate) trait Changed<'a, T> {
-    /// What is there.
-    ///
-    /// # Safety
-    /// It is null, or points to a value that nobody else uses for `'a`.
-    unsafe fn changed(self, name: &str) -> Result<&'a mut T>;
-}
-
-impl<'a, T: 'a> Changed<'a, T> for *mut T {
-    unsafe fn changed(self, name: &str) -> Result<&'a mut T> {
-        // SAFETY: the caller's word.
-        unsafe { self.as_mut() }.ok_or_else(|| null(name))
-    }
-}
-
-/// A text that came from C.
-pub(crate) trait Text<'a> {
-    /// What it says.
-    ///
-    /// # Safety
-    /// It is null, or ends with a zero and stays what it is for `'a`.
-    unsafe fn text(self, name: &str) -> Result<&'a str>;
-
-    /// The same where null stands for none.
-    ///
-    /// # Safety
-    /// As for [`text`](Self::text).
-    unsafe fn text_or_null(self, name: &str) -> Result<Option<&'a str>>;
-}
-
-impl<'a> Text<'a> for *const c_char {
-    unsafe fn text(self, name: &str) -> Result<&'a str> {
-        // SAFETY: the caller's word.
-        unsafe { self.text_or_null(name) }?.ok_or_else(|| null(name))
-    }
-
-    unsafe fn text_or_null(self, name: &str) -> Result<Option<&'a str>> {
-        if self.is_null() {
-            return Ok(None);
-        }
-        // SAFETY: it is not null; the rest is the caller's word.
-        let text = unsafe { CStr::from_ptr(self) };
-        text.to_str().map(Some).map_err(|_| misused(name, "it is not UTF-8"))
-    }
-}
-
 /// Reads JSON that came from C.
 pub(crate) fn parse<T: DeserializeOwned>(name: &str, json: &str) -> Result<T> {
-    serde_json::from_str(json).map_err(|error| fault(ErrorKind::InvalidSpec, name, error.to_string()))
+    serde_json::from_str(json)
+        .map_err(|error| fault(ErrorKind::InvalidSpec, name, without_values(&error.to_string())))
 }
 
-/// Where a result goes; written only on success.
-pub(crate) struct Out<T>(*mut T);
-
-/// A pointer to where a result goes.
-pub(crate) trait Place<T> {
-    /// Looks at it before anything is done.
-    ///
-    /// # Safety
-    /// It is null, or can be written to as long as the result lives.
-    unsafe fn place(self, name: &str) -> Result<Out<T>>;
-
-    /// The same where null says that nobody wants to know.
-    ///
-    /// # Safety
-    /// As for [`place`](Self::place).
-    unsafe fn place_or_null(self) -> Out<T>;
+/// What a reader of JSON says, without the texts that it quotes: a key may stand in a wrong place.
+fn without_values(says: &str) -> String {
+    let Some((before, quoted)) = says.split_once("string \"") else { return says.to_owned() };
+    let after = quoted.rsplit_once("\", expected").map_or("", |(_, after)| after);
+    format!("{before}a string, expected{after}")
 }
 
-impl<T> Place<T> for *mut T {
-    unsafe fn place(self, name: &str) -> Result<Out<T>> {
-        if self.is_null() { Err(null(name)) } else { Ok(Out(self)) }
-    }
-
-    unsafe fn place_or_null(self) -> Out<T> {
-        Out(self)
-    }
+/// Hands over a text.
+pub(crate) fn say(out: Out<*mut c_char>, text: impl Into<String>) -> Result<streambro_result> {
+    out.set(terminated(text).into_raw())
 }
 
-impl<T> Out<T> {
-    /// Hands over a value.
-    pub(crate) fn set(self, value: T) -> Result<streambro_result> {
-        if !self.0.is_null() {
-            // SAFETY: it was promised when it was made.
-            unsafe { self.0.write(value) };
-        }
-        DONE
-    }
-}
-
-impl<T> Out<*mut T> {
-    /// Hands over an object: from now on it is the caller's.
-    pub(crate) fn give(self, object: T) -> Result<streambro_result> {
-        self.set(Box::into_raw(Box::new(object)))
-    }
-}
-
-impl Out<*mut c_char> {
-    /// Hands over a text.
-    pub(crate) fn text(self, text: impl Into<String>) -> Result<streambro_result> {
-        self.set(terminated(text).into_raw())
-    }
-
-    /// The same as JSON.
-    pub(crate) fn json(self, value: &impl Serialize) -> Result<streambro_result> {
-        let text = serde_json::to_string(value);
-        self.text(text.map_err(|error| fault(ErrorKind::Host, "json", error.to_string()))?)
-    }
+/// The same as JSON.
+pub(crate) fn tell(out: Out<*mut c_char>, value: &impl Serialize) -> Result<streambro_result> {
+    let text = serde_json::to_string(value);
+    say(out, text.map_err(|error| fault(ErrorKind::Host, "json", error.to_string()))?)
 }
 
 /// A text as C wants it. A zero in its middle becomes what stands for one on paper.
@@ -272,5 +158,33 @@ pub(crate) unsafe fn free_or_forget<T>(object: *mut T) {
     if !is_forked() {
         // SAFETY: the caller's word.
         unsafe { free(object) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use streambro_core::{Destination, StreamSpec};
+
+    use super::*;
+
+    #[test]
+    fn a_key_in_a_wrong_place_is_in_no_error() {
+        for json in [
+            r#""canary-key""#,
+            r#"{"url": "rtmp://127.0.0.1/live", "key": "k", "backup": ["canary-key"]}"#,
+            r#"{"url": "rtmp://127.0.0.1/live", "key": 7}"#,
+            r#"{"url": "rtmp://127.0.0.1/live", "key": "k", "lag": "canary-key\", expected nothing"}"#,
+        ] {
+            let error = parse::<Destination>("destination", json).unwrap_err();
+            assert!(!error.to_string().contains("canary"), "{error}");
+        }
+        let json = r#"{"v": 1, "id": "a", "source": {"file": "x"}, "destinations": "rtmp://a/canary-key"}"#;
+        let error = parse::<StreamSpec>("spec", json).unwrap_err();
+        assert_eq!(error.detail, "invalid type: a string, expected a sequence at line 1 column 82");
+    }
+
+    #[test]
+    fn texts_with_zeros_still_end_where_they_end() {
+        assert_eq!(terminated("a\0b").to_str(), Ok("a\u{2400}b"));
     }
 }

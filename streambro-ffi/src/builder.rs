@@ -5,7 +5,7 @@ use std::ffi::c_char;
 use streambro_core::{Builder, Renditions, Settings};
 
 use crate::{
-    boundary::{Changed, DONE, Given, Place, Text, call, free, look, misused, parse},
+    boundary::{DONE, call, changed, free, given, look, misused, parse, place, tell, text},
     error::streambro_error,
     host::Host,
     manager::streambro_manager,
@@ -20,7 +20,7 @@ const MOST_THREADS: usize = 1_024;
 /// Methods: `streambro_builder_new`, `streambro_builder_parse`, `streambro_builder_set_unlimited`,
 /// `streambro_builder_set_max_streams`, `streambro_builder_set_max_streams_per_user`, `streambro_builder_set_media_root`,
 /// `streambro_builder_set_state_dir`, `streambro_builder_set_ffmpeg`, `streambro_builder_set_renditions`,
-/// `streambro_builder_set_threads`, `streambro_builder_build`, `streambro_builder_free`.
+/// `streambro_builder_set_threads`, `streambro_builder_build`, `streambro_builder_doctor`, `streambro_builder_free`.
 #[derive(Debug, Default)]
 pub struct streambro_builder {
     settings: Settings,
@@ -35,13 +35,13 @@ pub unsafe extern "C" fn streambro_builder_new(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let out = unsafe { out_builder.place("out_builder") }?;
+        let out = unsafe { place("out_builder", out_builder) }?;
         out.give(streambro_builder::default())
     })
 }
 
-/// Creates a builder from JSON, such as `{"v": 1, "max_streams": 1000, "admission": {"queue": {"max_waiting": 50}}}`. The schema
-/// is `settings` in `docs/schema`.
+/// Creates a builder from JSON, such as `{"v": 1, "max_streams": 1000, "admission": {"queue": {"max_waiting": 50}}}`. Form:
+/// `settings`.
 ///
 /// Errors: `INVALID_SPEC`.
 #[unsafe(no_mangle)]
@@ -52,7 +52,7 @@ pub unsafe extern "C" fn streambro_builder_parse(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (json, out) = unsafe { (json.text("json")?, out_builder.place("out_builder")?) };
+        let (json, out) = unsafe { (text("json", json)?, place("out_builder", out_builder)?) };
         out.give(streambro_builder { settings: parse("settings", json)?, threads: 0 })
     })
 }
@@ -65,7 +65,7 @@ pub unsafe extern "C" fn streambro_builder_set_unlimited(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let builder = unsafe { builder.changed("builder") }?;
+        let builder = unsafe { changed("builder", builder) }?;
         builder.settings.unlimited = true;
         DONE
     })
@@ -80,7 +80,7 @@ pub unsafe extern "C" fn streambro_builder_set_max_streams(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let builder = unsafe { builder.changed("builder") }?;
+        let builder = unsafe { changed("builder", builder) }?;
         builder.settings.max_streams = Some(streams);
         DONE
     })
@@ -95,7 +95,7 @@ pub unsafe extern "C" fn streambro_builder_set_max_streams_per_user(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let builder = unsafe { builder.changed("builder") }?;
+        let builder = unsafe { changed("builder", builder) }?;
         builder.settings.max_streams_per_user = Some(streams);
         DONE
     })
@@ -110,7 +110,7 @@ pub unsafe extern "C" fn streambro_builder_set_media_root(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (builder, dir) = unsafe { (builder.changed("builder")?, dir.text("dir")?) };
+        let (builder, dir) = unsafe { (changed("builder", builder)?, text("dir", dir)?) };
         builder.settings.media_root = Some(dir.into());
         DONE
     })
@@ -126,7 +126,7 @@ pub unsafe extern "C" fn streambro_builder_set_state_dir(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (builder, dir) = unsafe { (builder.changed("builder")?, dir.text("dir")?) };
+        let (builder, dir) = unsafe { (changed("builder", builder)?, text("dir", dir)?) };
         builder.settings.state_dir = Some(dir.into());
         DONE
     })
@@ -141,7 +141,7 @@ pub unsafe extern "C" fn streambro_builder_set_ffmpeg(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (builder, program) = unsafe { (builder.changed("builder")?, program.text("program")?) };
+        let (builder, program) = unsafe { (changed("builder", builder)?, text("program", program)?) };
         builder.settings.ffmpeg = Some(program.into());
         DONE
     })
@@ -157,7 +157,7 @@ pub unsafe extern "C" fn streambro_builder_set_renditions(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (builder, dir) = unsafe { (builder.changed("builder")?, dir.text("dir")?) };
+        let (builder, dir) = unsafe { (changed("builder", builder)?, text("dir", dir)?) };
         builder.settings.renditions = Some(Renditions { dir: dir.into(), quota_bytes });
         DONE
     })
@@ -173,7 +173,7 @@ pub unsafe extern "C" fn streambro_builder_set_threads(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let builder = unsafe { builder.changed("builder") }?;
+        let builder = unsafe { changed("builder", builder) }?;
         if !(1..=MOST_THREADS).contains(&threads) {
             return Err(misused("threads", format!("take 1 to {MOST_THREADS}, not {threads}")));
         }
@@ -196,11 +196,29 @@ pub unsafe extern "C" fn streambro_builder_build(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (builder, out) = unsafe { (builder.given("builder")?, out_manager.place("out_manager")?) };
+        let (builder, out) = unsafe { (given("builder", builder)?, place("out_manager", out_manager)?) };
         let host = Host::new(builder.threads)?;
         let settings = builder.settings.clone();
-        let manager = host.wait(async { Builder::from(settings).build().await })?;
+        let manager = host.wait(async { Builder::from(settings).build().await })??;
         out.give(streambro_manager::new(manager, host))
+    })
+}
+
+/// Looks whether this host can carry what these settings ask, without building anything, and writes what to do about it. Form:
+/// `doctor`.
+///
+/// Blocks for well under a second on a healthy host, and never over 10 s. Errors: `HOST`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn streambro_builder_doctor(
+    builder: *const streambro_builder,
+    out_json: *mut *mut c_char,
+    out_error: *mut *mut streambro_error,
+) -> streambro_result {
+    call(out_error, || {
+        // SAFETY: the caller keeps to the conventions.
+        let (builder, out) = unsafe { (given("builder", builder)?, place("out_json", out_json)?) };
+        let settings = builder.settings.clone();
+        tell(out, &Host::new(1)?.wait(async { Builder::from(settings).doctor().await })?)
     })
 }
 

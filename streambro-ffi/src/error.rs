@@ -8,7 +8,7 @@ use std::{
 use streambro_core::Error;
 
 use crate::{
-    boundary::{free, look, terminated},
+    boundary::{free, look, read, terminated},
     result::streambro_result,
 };
 
@@ -38,41 +38,29 @@ impl streambro_error {
 /// Returns the code, which is what the call returned as well; `STREAMBRO_RESULT_OK` for NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_error_code(error: *const streambro_error) -> streambro_result {
-    look(streambro_result::Ok, || {
-        // SAFETY: the caller keeps to the conventions.
-        let error = unsafe { error.as_ref() };
-        error.map_or(streambro_result::Ok, |error| error.code)
-    })
+    // SAFETY: the caller keeps to the conventions.
+    unsafe { read(error, streambro_result::Ok, |error| error.code) }
 }
 
 /// Returns what it happened to: a stream's id, a path, a setting, an argument. Never a key. Lives as long as the error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_error_subject(error: *const streambro_error) -> *const c_char {
-    look(ptr::null(), || {
-        // SAFETY: the caller keeps to the conventions.
-        let error = unsafe { error.as_ref() };
-        error.map_or(ptr::null(), |error| error.subject.as_ptr())
-    })
+    // SAFETY: the caller keeps to the conventions.
+    unsafe { read(error, ptr::null(), |error| error.subject.as_ptr()) }
 }
 
 /// Returns what went wrong and what to do about it, in a sentence. Lives as long as the error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_error_detail(error: *const streambro_error) -> *const c_char {
-    look(ptr::null(), || {
-        // SAFETY: the caller keeps to the conventions.
-        let error = unsafe { error.as_ref() };
-        error.map_or(ptr::null(), |error| error.detail.as_ptr())
-    })
+    // SAFETY: the caller keeps to the conventions.
+    unsafe { read(error, ptr::null(), |error| error.detail.as_ptr()) }
 }
 
 /// Returns all of it in one line, `code: subject: detail`. Lives as long as the error.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_error_message(error: *const streambro_error) -> *const c_char {
-    look(ptr::null(), || {
-        // SAFETY: the caller keeps to the conventions.
-        let error = unsafe { error.as_ref() };
-        error.map_or(ptr::null(), |error| error.message.as_ptr())
-    })
+    // SAFETY: the caller keeps to the conventions.
+    unsafe { read(error, ptr::null(), |error| error.message.as_ptr()) }
 }
 
 /// Frees an error. NULL is fine.

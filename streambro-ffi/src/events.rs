@@ -4,13 +4,12 @@ use std::{
     ffi::{CString, c_char, c_int},
     os::fd::AsRawFd,
     ptr,
-    sync::{Mutex, PoisonError},
 };
 
 use streambro_core::{ErrorKind, Event, EventKind, Subscription};
 
 use crate::{
-    boundary::{Given, Place, Result, call, fault, free, free_or_forget, look, terminated},
+    boundary::{Result, call, changed, fault, free, free_or_forget, look, place, read, terminated},
     error::streambro_error,
     manager::patience,
     phase::streambro_phase,
@@ -19,12 +18,11 @@ use crate::{
 
 /// A reader's own bounded queue of events. A slow reader loses the oldest, and is told how many.
 ///
-/// One thread at a time waits; others have their turn afterwards. Events outlive their manager: what was not read yet can be, and
-/// then comes the end.
+/// Events outlive their manager: what was not read yet can be, and then comes the end.
 ///
 /// Methods: `streambro_events_next`, `streambro_events_fd`, `streambro_events_free`.
 #[derive(Debug)]
-pub struct streambro_events(Mutex<Subscription>);
+pub struct streambro_events(Subscription);
 
 /// Something that happened.
 ///
@@ -44,7 +42,7 @@ pub struct streambro_event {
 
 impl streambro_events {
     pub(crate) fn new(subscription: Subscription) -> Self {
-        Self(Mutex::new(subscription))
+        Self(subscription)
     }
 }
 
@@ -72,19 +70,19 @@ impl streambro_event {
 
 /// Waits for the next event for at most `timeout_ms` milliseconds: with 0 it only looks, below 0 it waits as long as it takes.
 ///
-/// `TIMEOUT` when there was none in time; `END` once the manager is gone and everything has been read.
+/// `TIMEOUT` when there was none in time; `END` once the manager was shut down, or its last handle freed, and everything has been
+/// read.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_events_next(
-    events: *const streambro_events,
+    events: *mut streambro_events,
     timeout_ms: i64,
     out_event: *mut *mut streambro_event,
     out_error: *mut *mut streambro_error,
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (events, out) = unsafe { (events.given("events")?, out_event.place("out_event")?) };
-        let mut subscription = events.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match subscription.next_blocking(patience(timeout_ms)) {
+        let (events, out) = unsafe { (changed("events", events)?, place("out_event", out_event)?) };
+        match events.0.next_blocking(patience(timeout_ms)) {
             Ok(Some(event)) => out.give(streambro_event::new(&event)?),
             Ok(None) => Ok(streambro_result::End),
             Err(error) if error.kind == ErrorKind::TimedOut => Ok(streambro_result::Timeout),
@@ -101,15 +99,14 @@ pub unsafe extern "C" fn streambro_events_next(
 /// Errors: `HOST` when no descriptor is left.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_events_fd(
-    events: *const streambro_events,
+    events: *mut streambro_events,
     out_fd: *mut c_int,
     out_error: *mut *mut streambro_error,
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (events, out) = unsafe { (events.given("events")?, out_fd.place("out_fd")?) };
-        let subscription = events.0.lock().unwrap_or_else(PoisonError::into_inner);
-        out.set(subscription.fd()?.as_raw_fd())
+        let (events, out) = unsafe { (changed("events", events)?, place("out_fd", out_fd)?) };
+        out.set(events.0.fd()?.as_raw_fd())
     })
 }
 
@@ -123,82 +120,62 @@ pub unsafe extern "C" fn streambro_events_free(events: *mut streambro_events) {
 /// Returns its number in its manager, from 0. What a reader lost is told by an event of the type `missed`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_event_seq(event: *const streambro_event) -> u64 {
-    look(0, || {
-        // SAFETY: the caller keeps to the conventions.
-        let event = unsafe { event.as_ref() };
-        event.map_or(0, |event| event.seq)
-    })
+    // SAFETY: the caller keeps to the conventions.
+    unsafe { read(event, 0, |event| event.seq) }
 }
 
 /// Returns when it happened, in milliseconds since 1970.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_event_unix_ms(event: *const streambro_event) -> u64 {
-    look(0, || {
-        // SAFETY: the caller keeps to the conventions.
-        let event = unsafe { event.as_ref() };
-        event.map_or(0, |event| event.unix_ms)
-    })
+    // SAFETY: the caller keeps to the conventions.
+    unsafe { read(event, 0, |event| event.unix_ms) }
 }
 
 /// Returns the id of its stream; NULL for what concerns none. Lives as long as the event.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_event_stream(event: *const streambro_event) -> *const c_char {
-    look(ptr::null(), || {
-        // SAFETY: the caller keeps to the conventions.
-        let event = unsafe { event.as_ref() };
-        event.and_then(|event| event.stream.as_ref()).map_or(ptr::null(), |text| text.as_ptr())
-    })
+    // SAFETY: the caller keeps to the conventions.
+    unsafe {
+        read(event, ptr::null(), |event| event.stream.as_ref().map_or(ptr::null(), |text| text.as_ptr()))
+    }
 }
 
 /// Returns whose stream it is; NULL if it was given no user. Lives as long as the event.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_event_user(event: *const streambro_event) -> *const c_char {
-    look(ptr::null(), || {
-        // SAFETY: the caller keeps to the conventions.
-        let event = unsafe { event.as_ref() };
-        event.and_then(|event| event.user.as_ref()).map_or(ptr::null(), |text| text.as_ptr())
-    })
+    // SAFETY: the caller keeps to the conventions.
+    unsafe { read(event, ptr::null(), |event| event.user.as_ref().map_or(ptr::null(), |text| text.as_ptr())) }
 }
 
 /// Returns what kind of event it is: `phase`, `leg`, `item`, `schedule`, `start_failed`, `encoder`, `encoder_failed`,
 /// `rendition`, `state`, `alert` or `missed`, and whatever comes in later versions. Lives as long as the event.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_event_type(event: *const streambro_event) -> *const c_char {
-    look(ptr::null(), || {
-        // SAFETY: the caller keeps to the conventions.
-        let event = unsafe { event.as_ref() };
-        event.map_or(ptr::null(), |event| event.kind.as_ptr())
-    })
+    // SAFETY: the caller keeps to the conventions.
+    unsafe { read(event, ptr::null(), |event| event.kind.as_ptr()) }
 }
 
 /// Returns in which phase the stream is now, for an event of the type `phase`; `STREAMBRO_PHASE_NONE` for any other.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_event_phase(event: *const streambro_event) -> streambro_phase {
-    look(streambro_phase::None, || {
-        // SAFETY: the caller keeps to the conventions.
-        let event = unsafe { event.as_ref() };
-        event.map_or(streambro_phase::None, |event| event.phase)
-    })
+    // SAFETY: the caller keeps to the conventions.
+    unsafe { read(event, streambro_phase::None, |event| event.phase) }
 }
 
 /// Returns what it says for people; NULL if nothing. Never a key. Lives as long as the event.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_event_detail(event: *const streambro_event) -> *const c_char {
-    look(ptr::null(), || {
-        // SAFETY: the caller keeps to the conventions.
-        let event = unsafe { event.as_ref() };
-        event.and_then(|event| event.detail.as_ref()).map_or(ptr::null(), |text| text.as_ptr())
-    })
+    // SAFETY: the caller keeps to the conventions.
+    unsafe {
+        read(event, ptr::null(), |event| event.detail.as_ref().map_or(ptr::null(), |text| text.as_ptr()))
+    }
 }
 
-/// Returns all of it as JSON. The schema is `event` in `docs/schema`. Lives as long as the event.
+/// Returns all of it as JSON. Form: `event`. Lives as long as the event.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_event_json(event: *const streambro_event) -> *const c_char {
-    look(ptr::null(), || {
-        // SAFETY: the caller keeps to the conventions.
-        let event = unsafe { event.as_ref() };
-        event.map_or(ptr::null(), |event| event.json.as_ptr())
-    })
+    // SAFETY: the caller keeps to the conventions.
+    unsafe { read(event, ptr::null(), |event| event.json.as_ptr()) }
 }
 
 /// Frees an event. NULL is fine.

@@ -1,6 +1,6 @@
 //! The C ABI of streambro.
 //!
-//! [`boundary`] is the wall: each exported function is a few lines inside one of its calls. What the functions promise stands in
+//! `boundary` is the wall: each exported function is a few lines inside one of its calls. What the functions promise stands in
 //! `include/streambro.h`, which cbindgen makes of this crate; its first page, in `cbindgen.toml`, has the conventions.
 
 #![expect(non_camel_case_types, reason = "they are called the same in C")]
@@ -21,3 +21,4 @@ pub mod result;
 pub mod spec;
 pub mod text;
 pub mod version;
+pub mod words;

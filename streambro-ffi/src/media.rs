@@ -1,18 +1,25 @@
-//! What needs no manager: looking into files.
+//! What needs no manager: looking into files, and at the host.
 
-use std::{ffi::c_char, fs::File, io::BufWriter};
+use std::{
+    ffi::{OsString, c_char},
+    fs::{self, File},
+    io::{self, Write},
+    path::PathBuf,
+    process,
+};
 
-use streambro_core::{Encode, ErrorKind, Repeat};
+use streambro_core::{Encode, ErrorKind, Host, Platform, Repeat};
 
 use crate::{
-    boundary::{Place, Text, call, fault, parse},
+    boundary::{call, fault, parse, place, tell, text},
     error::streambro_error,
     result::streambro_result,
 };
 
-/// Writes what is in an MP4 or FLV file, and whether it can go out as it is. Reads its tables and no more.
+/// Writes what is in an MP4 or FLV file, and whether it can go out as it is. Reads its tables and no more; knows of no media
+/// root. Form: `probe`.
 ///
-/// Errors: `SOURCE_UNREADABLE`, `SOURCE_INVALID`, `SOURCE_UNSUPPORTED`, `HOST`.
+/// Blocks for as long as the file system does. Errors: `SOURCE_UNREADABLE`, `SOURCE_INVALID`, `SOURCE_UNSUPPORTED`, `HOST`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_probe(
     path: *const c_char,
@@ -21,13 +28,13 @@ pub unsafe extern "C" fn streambro_probe(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (path, out) = unsafe { (path.text("path")?, out_json.place("out_json")?) };
-        out.json(&streambro_core::probe(path)?)
+        let (path, out) = unsafe { (text("path", path)?, place("out_json", out_json)?) };
+        tell(out, &streambro_core::probe(path)?)
     })
 }
 
 /// Writes the command line of ffmpeg that would encode a file, as an array of strings, for people to try. It holds no key
-/// and no destination. The encoding is JSON, as below `encode` in the video of a spec.
+/// and no destination. Form: `encode`.
 ///
 /// Errors: `INVALID_SPEC`.
 #[unsafe(no_mangle)]
@@ -40,16 +47,17 @@ pub unsafe extern "C" fn streambro_command(
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
         let (encode_json, path, out) =
-            unsafe { (encode_json.text("encode_json")?, path.text("path")?, out_json.place("out_json")?) };
+            unsafe { (text("encode_json", encode_json)?, text("path", path)?, place("out_json", out_json)?) };
         let encode: Encode = parse("encode", encode_json)?;
-        out.json(&streambro_core::command(&encode, path)?)
+        tell(out, &streambro_core::command(&encode, path)?)
     })
 }
 
-/// Writes what a destination would receive of a file to an FLV file, as fast as the disks go, so many times in a row. Writes
-/// a report. What was there is overwritten.
+/// Writes what a destination would receive of a file to an FLV file, as fast as the disks go, so many times in a row; knows
+/// of no media root. Writes a report. Form: `remux`.
 ///
-/// Errors: as for `streambro_probe`; `INVALID_SPEC` for no time at all; `HOST` when it cannot be written.
+/// The target is there once it is whole, in the place of what was there. Blocks until then. Errors: as for
+/// `streambro_probe`; `INVALID_SPEC` for no time at all; `HOST` when it cannot be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_remux(
     path: *const c_char,
@@ -61,8 +69,94 @@ pub unsafe extern "C" fn streambro_remux(
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
         let (path, target, out) =
-            unsafe { (path.text("path")?, target.text("target")?, out_json.place("out_json")?) };
-        let file = File::create(target).map_err(|error| fault(ErrorKind::Host, target, error.to_string()))?;
-        out.json(&streambro_core::remux(path.as_ref(), BufWriter::new(file), Repeat::Times(times))?)
+            unsafe { (text("path", path)?, text("target", target)?, place("out_json", out_json)?) };
+        let mut draft = Draft { target: target.into(), written: None };
+        let report = streambro_core::remux(path.as_ref(), &mut draft, Repeat::Times(times))?;
+        draft.keep().map_err(|error| fault(ErrorKind::Host, target, error.to_string()))?;
+        tell(out, &report)
     })
+}
+
+/// Writes what of this host counts for streams: memory, processors, load, descriptors, and the limits of control groups.
+/// Form: `host`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn streambro_host(
+    out_json: *mut *mut c_char,
+    out_error: *mut *mut streambro_error,
+) -> streambro_result {
+    call(out_error, || {
+        // SAFETY: the caller keeps to the conventions.
+        let out = unsafe { place("out_json", out_json) }?;
+        tell(out, &Host::sample())
+    })
+}
+
+/// Writes what a platform recommends and allows, with date and source. The platform is JSON, such as `"youtube"`. Forms:
+/// `platform`, `profile`.
+///
+/// Errors: `INVALID_SPEC`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn streambro_platform(
+    platform_json: *const c_char,
+    out_json: *mut *mut c_char,
+    out_error: *mut *mut streambro_error,
+) -> streambro_result {
+    call(out_error, || {
+        // SAFETY: the caller keeps to the conventions.
+        let (platform_json, out) =
+            unsafe { (text("platform_json", platform_json)?, place("out_json", out_json)?) };
+        let platform: Platform = parse("platform", platform_json)?;
+        tell(out, platform.profile())
+    })
+}
+
+/// A file that takes its place once it is whole. It is begun with its first byte: by then the source is open.
+struct Draft {
+    target: PathBuf,
+    /// Where it is until then.
+    written: Option<(PathBuf, File)>,
+}
+
+impl Draft {
+    fn begin(&mut self) -> io::Result<&mut File> {
+        let (_, file) = match &mut self.written {
+            Some(written) => written,
+            written => {
+                let mut name = OsString::from(".");
+                name.push(self.target.file_name().ok_or(io::ErrorKind::InvalidInput)?);
+                name.push(format!(".{}", process::id()));
+                let path = self.target.with_file_name(name);
+                let file = File::create_new(&path)?;
+                written.insert((path, file))
+            }
+        };
+        Ok(file)
+    }
+
+    fn keep(mut self) -> io::Result<()> {
+        self.begin()?;
+        if let Some((path, _)) = &self.written {
+            fs::rename(path, &self.target)?;
+        }
+        self.written = None;
+        Ok(())
+    }
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.begin()?.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.written.as_mut().map_or(Ok(()), |(_, file)| file.flush())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if let Some((path, _)) = &self.written {
+            let _ = fs::remove_file(path);
+        }
+    }
 }

@@ -6,7 +6,7 @@ use streambro_core::Preparation;
 use tokio::time::timeout;
 
 use crate::{
-    boundary::{DONE, Given, Place, call, free_or_forget, look},
+    boundary::{DONE, call, free_or_forget, given, look, place, tell},
     error::streambro_error,
     host::Host,
     manager::patience,
@@ -29,7 +29,7 @@ impl streambro_preparation {
     }
 }
 
-/// Writes how far it is: stage, part, what is left of its time.
+/// Writes how far it is: stage, part, what is left of its time. Form: `progress`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_preparation_progress(
     preparation: *const streambro_preparation,
@@ -38,8 +38,9 @@ pub unsafe extern "C" fn streambro_preparation_progress(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (preparation, out) = unsafe { (preparation.given("preparation")?, out_json.place("out_json")?) };
-        out.json(&preparation.preparation.progress())
+        let (preparation, out) =
+            unsafe { (given("preparation", preparation)?, place("out_json", out_json)?) };
+        tell(out, &preparation.preparation.progress())
     })
 }
 
@@ -51,7 +52,7 @@ pub unsafe extern "C" fn streambro_preparation_cancel(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let preparation = unsafe { preparation.given("preparation") }?;
+        let preparation = unsafe { given("preparation", preparation) }?;
         preparation.preparation.cancel();
         DONE
     })
@@ -59,8 +60,9 @@ pub unsafe extern "C" fn streambro_preparation_cancel(
 
 /// Waits until it is finished, for at most `timeout_ms` milliseconds; below 0 as long as it takes.
 ///
-/// Writes what came of it: `"made"`, `"found"` or `"not_needed"`. `TIMEOUT` when it is not finished in time. Errors: `ENDED`
-/// when it was given up; what ffmpeg or the disk had to say.
+/// Writes what came of it: `"made"`, `"found"` or `"not_needed"`. `TIMEOUT` when it is not finished in time. Errors:
+/// `SOURCE_INVALID`, `ENCODER_UNAVAILABLE`, `ENCODER_FAILED`, `HOST`; `ENDED` when it was given up, `CLOSED` when the
+/// manager shut down.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_preparation_wait(
     preparation: *const streambro_preparation,
@@ -70,16 +72,17 @@ pub unsafe extern "C" fn streambro_preparation_wait(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (preparation, out) = unsafe { (preparation.given("preparation")?, out_json.place("out_json")?) };
+        let (preparation, out) =
+            unsafe { (given("preparation", preparation)?, place("out_json", out_json)?) };
         let handle = Arc::clone(&preparation.preparation);
         let outcome = preparation.host.wait(async move {
             match patience(timeout_ms) {
                 None => Some(handle.wait().await),
                 Some(patience) => timeout(patience, handle.wait()).await.ok(),
             }
-        });
+        })?;
         match outcome {
-            Some(outcome) => out.json(&outcome?),
+            Some(outcome) => tell(out, &outcome?),
             None => Ok(streambro_result::Timeout),
         }
     })

@@ -1,10 +1,15 @@
 //! What calls return.
 
-use std::ffi::{CStr, c_char};
+use std::{
+    collections::BTreeMap,
+    ffi::{CString, c_char},
+    ptr,
+    sync::LazyLock,
+};
 
 use streambro_core::ErrorKind;
 
-use crate::boundary::look;
+use crate::boundary::{look, terminated};
 
 /// What came of a call. Numbers are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,40 +102,32 @@ impl From<ErrorKind> for streambro_result {
     }
 }
 
-/// Returns the name of a code, such as `"not_found"`: the one in JSON and in the documentation. NULL for a number that is
-/// none. The text is never freed.
+/// Returns the name of a code, such as `"not_found"`: the one in JSON and in the documentation. NULL for a number that is none.
+/// The text is never freed.
 #[unsafe(no_mangle)]
 pub extern "C" fn streambro_result_name(code: u32) -> *const c_char {
-    look(std::ptr::null(), || name(code).map_or(std::ptr::null(), CStr::as_ptr))
+    look(ptr::null(), || words(code).map_or(ptr::null(), |(name, _)| name.as_ptr()))
 }
 
-fn name(code: u32) -> Option<&'static CStr> {
-    Some(match streambro_result::ALL.into_iter().find(|result| *result as u32 == code)? {
-        streambro_result::Ok => c"ok",
-        streambro_result::Timeout => c"timeout",
-        streambro_result::End => c"end",
-        streambro_result::InvalidSpec => c"invalid_spec",
-        streambro_result::AlreadyExists => c"already_exists",
-        streambro_result::NotFound => c"not_found",
-        streambro_result::NotAllowed => c"not_allowed",
-        streambro_result::Conflict => c"conflict",
-        streambro_result::Overlap => c"overlap",
-        streambro_result::InvalidArgument => c"invalid_argument",
-        streambro_result::SourceUnreadable => c"source_unreadable",
-        streambro_result::SourceInvalid => c"source_invalid",
-        streambro_result::SourceUnsupported => c"source_unsupported",
-        streambro_result::EncoderUnavailable => c"encoder_unavailable",
-        streambro_result::EncoderFailed => c"encoder_failed",
-        streambro_result::StateInvalid => c"state_invalid",
-        streambro_result::StateInUse => c"state_in_use",
-        streambro_result::LimitReached => c"limit_reached",
-        streambro_result::Closed => c"closed",
-        streambro_result::Ended => c"ended",
-        streambro_result::TimedOut => c"timed_out",
-        streambro_result::Host => c"host",
-        streambro_result::Forked => c"forked",
-        streambro_result::Panicked => c"panicked",
-    })
+/// Returns what a code means, in a sentence or two. NULL for a number that is none. The text is never freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn streambro_result_meaning(code: u32) -> *const c_char {
+    look(ptr::null(), || words(code).map_or(ptr::null(), |(_, meaning)| meaning.as_ptr()))
+}
+
+/// Name and meaning.
+fn words(code: u32) -> Option<&'static (CString, CString)> {
+    static WORDS: LazyLock<BTreeMap<u32, (CString, CString)>> = LazyLock::new(|| {
+        let none = [
+            (0, "ok", "It is done."),
+            (1, "timeout", "Not in the time that was given."),
+            (2, "end", "Nothing more will come."),
+        ];
+        let kinds = ErrorKind::ALL.iter().map(|kind| (*kind as u32, kind.name(), kind.meaning()));
+        let all = none.into_iter().chain(kinds);
+        all.map(|(code, name, meaning)| (code, (terminated(name), terminated(meaning)))).collect()
+    });
+    WORDS.get(&code)
 }
 
 #[cfg(test)]
@@ -142,7 +139,7 @@ mod tests {
         for kind in ErrorKind::ALL {
             let result = streambro_result::from(*kind);
             assert_eq!(result as u32, *kind as u32, "{kind:?} is missing in `streambro_result`");
-            assert_eq!(name(*kind as u32).unwrap().to_str().unwrap(), kind.name());
+            assert_eq!(words(*kind as u32).unwrap().0.to_str(), Ok(kind.name()));
             assert_eq!(format!("{result:?}"), format!("{kind:?}"));
         }
         assert_eq!(streambro_result::ALL.len(), ErrorKind::ALL.len() + 3);

@@ -8,7 +8,7 @@ use streambro_core::{
 };
 
 use crate::{
-    boundary::{Changed, DONE, Given, Place, Result, Text, call, fault, free, look, misused, parse},
+    boundary::{DONE, Result, call, changed, fault, free, given, look, misused, parse, place, tell, text},
     error::streambro_error,
     result::streambro_result,
 };
@@ -20,7 +20,7 @@ use crate::{
 ///
 /// Methods: `streambro_spec_new`, `streambro_spec_parse`, `streambro_spec_set_file`, `streambro_spec_add_item`,
 /// `streambro_spec_set_shuffle`, `streambro_spec_set_repeat`, `streambro_spec_set_user`, `streambro_spec_set_priority`,
-/// `streambro_spec_add_destination`, `streambro_spec_set_encoder`, `streambro_spec_set_bitrate`, `streambro_spec_set_size`,
+/// `streambro_spec_add_destination`, `streambro_spec_add_destination_json`, `streambro_spec_set_encoder`, `streambro_spec_set_bitrate`, `streambro_spec_set_size`,
 /// `streambro_spec_set_fps`, `streambro_spec_set_start`, `streambro_spec_set_end`, `streambro_spec_set_duration`,
 /// `streambro_spec_set_schedule`, `streambro_spec_json`, `streambro_spec_free`.
 #[derive(Debug)]
@@ -154,16 +154,16 @@ pub unsafe extern "C" fn streambro_spec_new(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (id, out) = unsafe { (id.text("id")?, out_spec.place("out_spec")?) };
+        let (id, out) = unsafe { (text("id", id)?, place("out_spec", out_spec)?) };
         let nothing = Source::playlist(Playlist::new::<&str>([]));
         out.give(streambro_spec::new(StreamSpec::new(id, nothing), false))
     })
 }
 
-/// Creates a spec from JSON. The schema is `spec` in `docs/schema`.
+/// Creates a spec from JSON. Form: `spec`.
 ///
-/// What is set on it afterwards takes the place of the whole of what the JSON says about that: of what plays, of encoding, of its
-/// time. Destinations are added to those of the JSON, so that keys need not be in it.
+/// What is set on it afterwards takes the place of the whole of what the JSON says about that: of what plays, of encoding,
+/// of its time. Destinations are added to those of the JSON, so that keys need not be in it.
 ///
 /// Errors: `INVALID_SPEC`.
 #[unsafe(no_mangle)]
@@ -174,7 +174,7 @@ pub unsafe extern "C" fn streambro_spec_parse(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (json, out) = unsafe { (json.text("json")?, out_spec.place("out_spec")?) };
+        let (json, out) = unsafe { (text("json", json)?, place("out_spec", out_spec)?) };
         out.give(streambro_spec::new(parse("spec", json)?, true))
     })
 }
@@ -188,7 +188,7 @@ pub unsafe extern "C" fn streambro_spec_set_file(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (spec, path) = unsafe { (spec.changed("spec")?, path.text("path")?) };
+        let (spec, path) = unsafe { (changed("spec", spec)?, text("path", path)?) };
         spec.files = Files::One(path.to_owned());
         DONE
     })
@@ -203,7 +203,7 @@ pub unsafe extern "C" fn streambro_spec_add_item(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (spec, path) = unsafe { (spec.changed("spec")?, path.text("path")?) };
+        let (spec, path) = unsafe { (changed("spec", spec)?, text("path", path)?) };
         match &mut spec.files {
             Files::Many(files) => files.push(path.to_owned()),
             files => *files = Files::Many(vec![path.to_owned()]),
@@ -221,7 +221,7 @@ pub unsafe extern "C" fn streambro_spec_set_shuffle(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let spec = unsafe { spec.changed("spec") }?;
+        let spec = unsafe { changed("spec", spec) }?;
         spec.shuffle = Some(seed);
         DONE
     })
@@ -236,7 +236,7 @@ pub unsafe extern "C" fn streambro_spec_set_repeat(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let spec = unsafe { spec.changed("spec") }?;
+        let spec = unsafe { changed("spec", spec) }?;
         spec.repeat = Some(if times == 0 { Repeat::Forever } else { Repeat::Times(times) });
         DONE
     })
@@ -251,7 +251,7 @@ pub unsafe extern "C" fn streambro_spec_set_user(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (spec, user) = unsafe { (spec.changed("spec")?, user.text("user")?) };
+        let (spec, user) = unsafe { (changed("spec", spec)?, text("user", user)?) };
         spec.base = spec.base.clone().user(user);
         DONE
     })
@@ -266,7 +266,7 @@ pub unsafe extern "C" fn streambro_spec_set_priority(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let spec = unsafe { spec.changed("spec") }?;
+        let spec = unsafe { changed("spec", spec) }?;
         spec.base = spec.base.clone().priority(priority);
         DONE
     })
@@ -284,8 +284,26 @@ pub unsafe extern "C" fn streambro_spec_add_destination(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (spec, url, key) = unsafe { (spec.changed("spec")?, url.text("url")?, key.text("key")?) };
+        let (spec, url, key) = unsafe { (changed("spec", spec)?, text("url", url)?, text("key", key)?) };
         spec.base = spec.base.clone().destination(Destination::new(url, key)?);
+        DONE
+    })
+}
+
+/// The same with all that a destination may say: `{"url": ..., "key": ..., "backup": ..., "trust": ...}`. Form:
+/// `destination`.
+///
+/// Errors: `INVALID_SPEC`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn streambro_spec_add_destination_json(
+    spec: *mut streambro_spec,
+    json: *const c_char,
+    out_error: *mut *mut streambro_error,
+) -> streambro_result {
+    call(out_error, || {
+        // SAFETY: the caller keeps to the conventions.
+        let (spec, json) = unsafe { (changed("spec", spec)?, text("json", json)?) };
+        spec.base = spec.base.clone().destination(parse("destination", json)?);
         DONE
     })
 }
@@ -301,7 +319,7 @@ pub unsafe extern "C" fn streambro_spec_set_encoder(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let spec = unsafe { spec.changed("spec") }?;
+        let spec = unsafe { changed("spec", spec) }?;
         spec.picture.encoder = Some(match encoder {
             0 => Encoder::Auto,
             1 => Encoder::X264,
@@ -324,7 +342,7 @@ pub unsafe extern "C" fn streambro_spec_set_bitrate(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let spec = unsafe { spec.changed("spec") }?;
+        let spec = unsafe { changed("spec", spec) }?;
         spec.picture.bitrate = Some(bits_per_second);
         DONE
     })
@@ -340,7 +358,7 @@ pub unsafe extern "C" fn streambro_spec_set_size(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let spec = unsafe { spec.changed("spec") }?;
+        let spec = unsafe { changed("spec", spec) }?;
         spec.picture.size = Some((width, height));
         DONE
     })
@@ -358,7 +376,7 @@ pub unsafe extern "C" fn streambro_spec_set_fps(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let spec = unsafe { spec.changed("spec") }?;
+        let spec = unsafe { changed("spec", spec) }?;
         if numerator == 0 || denominator == 0 {
             return Err(misused("fps", format!("{numerator}/{denominator} is no frame rate")));
         }
@@ -378,7 +396,7 @@ pub unsafe extern "C" fn streambro_spec_set_start(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let spec = unsafe { spec.changed("spec") }?;
+        let spec = unsafe { changed("spec", spec) }?;
         let at = instant("unix_ms", unix_ms)?;
         spec.schedule(|schedule| schedule.starting(at));
         DONE
@@ -396,7 +414,7 @@ pub unsafe extern "C" fn streambro_spec_set_end(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let spec = unsafe { spec.changed("spec") }?;
+        let spec = unsafe { changed("spec", spec) }?;
         let at = instant("unix_ms", unix_ms)?;
         spec.schedule(|schedule| schedule.ending(at));
         DONE
@@ -412,13 +430,13 @@ pub unsafe extern "C" fn streambro_spec_set_duration(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let spec = unsafe { spec.changed("spec") }?;
+        let spec = unsafe { changed("spec", spec) }?;
         spec.schedule(|schedule| schedule.lasting(Duration::from_millis(ms)));
         DONE
     })
 }
 
-/// Chooses its time by JSON: windows, zones, cron. The schema is `schedule` in `docs/schema`.
+/// Chooses its time by JSON: windows, zones, cron. Form: `schedule`.
 ///
 /// Errors: `INVALID_SPEC`.
 #[unsafe(no_mangle)]
@@ -429,7 +447,7 @@ pub unsafe extern "C" fn streambro_spec_set_schedule(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (spec, json) = unsafe { (spec.changed("spec")?, json.text("json")?) };
+        let (spec, json) = unsafe { (changed("spec", spec)?, text("json", json)?) };
         spec.schedule = Some(parse("schedule", json)?);
         DONE
     })
@@ -446,8 +464,8 @@ pub unsafe extern "C" fn streambro_spec_json(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (spec, out) = unsafe { (spec.given("spec")?, out_json.place("out_json")?) };
-        out.json(&spec.whole()?)
+        let (spec, out) = unsafe { (given("spec", spec)?, place("out_json", out_json)?) };
+        tell(out, &spec.whole()?)
     })
 }
 

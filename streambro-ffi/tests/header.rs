@@ -41,6 +41,20 @@ fn the_committed_header_is_what_cbindgen_makes() {
 }
 
 #[test]
+fn cmake_is_told_the_version_of_the_manifest() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("cmake/streambro-config-version.cmake");
+    let text = fs::read_to_string(path).unwrap();
+    assert!(
+        text.starts_with(concat!("set(PACKAGE_VERSION \"", env!("CARGO_PKG_VERSION"), "\")\n")),
+        "{text}"
+    );
+    let [major, minor] = [env!("CARGO_PKG_VERSION_MAJOR"), env!("CARGO_PKG_VERSION_MINOR")];
+    let same =
+        format!("PACKAGE_FIND_VERSION_MAJOR EQUAL {major} AND PACKAGE_FIND_VERSION_MINOR EQUAL {minor}");
+    assert!(text.contains(&same), "{text}");
+}
+
+#[test]
 fn every_type_lists_all_of_its_methods() {
     let header = header();
     let mut listed: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();

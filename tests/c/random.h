@@ -65,7 +65,10 @@ static inline long long any_number(void) {
   }                                                                                    \
   static inline streambro_##type **place_streambro_##type(void) {                      \
     unsigned at = pick(SLOTS);                                                         \
-    return all_##type[at] ? &spare_##type : &all_##type[at];                           \
+    if (!all_##type[at]) return &all_##type[at];                                       \
+    streambro_##type##_free(spare_##type);                                             \
+    spare_##type = NULL;                                                               \
+    return &spare_##type;                                                              \
   }                                                                                    \
   static inline void free_streambro_##type(unsigned at) {                              \
     streambro_##type##_free(all_##type[at]);                                           \

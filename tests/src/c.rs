@@ -6,13 +6,14 @@ use std::process::Command;
 /// What every program must build with.
 const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Werror", "-pedantic"];
 
-/// The library that Cargo has built beside the test that runs.
+/// The library that Cargo has built beside the test that runs, unless `STREAMBRO_LIBRARY` names another one.
 ///
 /// # Panics
 /// When it is not there.
 #[must_use]
 pub fn library() -> PathBuf {
-    let library = std::env::current_exe().expect("a test has a path").with_file_name("libstreambro.so");
+    let beside = || std::env::current_exe().expect("a test has a path").with_file_name("libstreambro.so");
+    let library = std::env::var_os("STREAMBRO_LIBRARY").map_or_else(beside, PathBuf::from);
     assert!(library.is_file(), "{} is not there", library.display());
     library
 }

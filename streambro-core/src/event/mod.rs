@@ -41,6 +41,35 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+/// The JSON form of an event, for its schema.
+#[cfg(feature = "schema")]
+#[derive(schemars::JsonSchema)]
+#[schemars(rename = "Event", description = "Something that happened.")]
+#[expect(dead_code, reason = "only its shape is looked at")]
+struct Form {
+    v: crate::spec::Version,
+    /// Its number in its manager, from 0.
+    seq: u64,
+    /// When, in milliseconds since 1970.
+    unix_ms: u64,
+    /// Which stream, if it concerns one.
+    stream: Option<StreamId>,
+    /// Whose stream it is, if it was given a user.
+    user: Option<String>,
+    kind: EventKind,
+}
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Event {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        Form::schema_name()
+    }
+
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        Form::json_schema(generator)
+    }
+}
+
 impl Serialize for Event {
     /// As JSON it says which version of the format it is: `"v": 1`.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -58,6 +87,7 @@ impl Serialize for Event {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "type")]
 #[non_exhaustive]
 pub enum EventKind {

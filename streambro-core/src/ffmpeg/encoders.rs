@@ -44,6 +44,7 @@ const SOURCE: &str = "testsrc2=size=320x180:rate=30:duration=0.2";
 
 /// Whether an encoder works here.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Availability {
@@ -58,6 +59,7 @@ pub enum Availability {
 
 /// What became of trying an encoder.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct EncoderReport {
     /// The encoder; never [`Encoder::Auto`].

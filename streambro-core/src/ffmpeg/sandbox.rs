@@ -18,6 +18,7 @@ use crate::{status::SandboxLevel, sys};
 
 /// How much of the sandbox around ffmpeg must hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Sandbox {

@@ -14,6 +14,7 @@ const MAX_DETAIL: usize = 900;
 
 /// A line of a stream's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LogLine {
     /// When, in milliseconds since 1970.
@@ -26,6 +27,7 @@ pub struct LogLine {
 
 /// How much a line of a log matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LogLevel {

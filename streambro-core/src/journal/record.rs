@@ -6,6 +6,7 @@ use crate::{spec::StreamId, status::Reason};
 
 /// What one run of a stream was, from its start to its end.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RunRecord {
     /// The stream's name.

@@ -13,6 +13,7 @@ use serde::Deserialize;
 ///
 /// A stream that asks for more than a limit allows by itself can never run: it is refused, not queued.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Admission {

@@ -61,6 +61,7 @@ macro_rules! limits {
     ($($(#[$doc:meta])* $name:ident = $text:literal, $unit:literal;)*) => {
         /// Something of which there is only so much.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
         #[non_exhaustive]
         pub enum Limit {
@@ -120,6 +121,7 @@ limits! {
 
 /// How much of a limit is used, and how much more is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LimitUse {
     /// Which.

@@ -18,6 +18,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What is there, counted apart from the registry, and where the two differ.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Audit {
     /// Streams that have not ended.
@@ -36,6 +37,7 @@ pub struct Audit {
 
 /// One difference between what a manager believes and what is there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AuditFinding {
     /// What does not add up.
@@ -48,6 +50,7 @@ pub struct AuditFinding {
 
 /// What does not add up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Mismatch {

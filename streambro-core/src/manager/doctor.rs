@@ -31,6 +31,7 @@ const TOO_LATE_UNIX_MS: u64 = WRITTEN_UNIX_MS + 30 * 31_557_600_000;
 
 /// What was looked at, and how it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Diagnosis {
     /// One entry for each check, in a fixed order.
@@ -46,6 +47,7 @@ impl Diagnosis {
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Check {
     /// Its stable name: `descriptors`, `tcp_memory`, `tcp_buffer`, `tcp_idle`, `roots`, `clock`, `ffmpeg`, `media_root`; `host`

@@ -116,6 +116,7 @@ struct State {
 
 /// What a [`Preparation`] came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PrepareOutcome {
@@ -129,6 +130,7 @@ pub enum PrepareOutcome {
 
 /// How far a [`Preparation`] is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PrepareProgress {
     /// What it does.
@@ -145,6 +147,7 @@ pub struct PrepareProgress {
 
 /// What a [`Preparation`] does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum PrepareStage {

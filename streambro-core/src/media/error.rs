@@ -45,6 +45,7 @@ fn list(reasons: &[Unsupported]) -> String {
 
 /// A reason why a file cannot be copied natively.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "reason", content = "what")]
 #[non_exhaustive]
 pub enum Unsupported {

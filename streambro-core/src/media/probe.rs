@@ -22,6 +22,7 @@ const MAX_KEYFRAMES: u64 = 8;
 
 /// What is in a file. Times are milliseconds, rates bits per second.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct MediaInfo {
     /// The file format.
@@ -41,6 +42,7 @@ pub struct MediaInfo {
 
 /// A file format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Container {
@@ -54,6 +56,7 @@ pub enum Container {
 
 /// A video track.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct VideoInfo {
     /// Always `h264`.
@@ -101,6 +104,7 @@ pub struct VideoInfo {
 
 /// An audio track.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AudioInfo {
     /// Always `aac`.

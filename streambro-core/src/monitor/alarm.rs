@@ -7,6 +7,7 @@ const ENDS_BELOW: f64 = 0.9;
 
 /// What should happen to a stream when an alert about it begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AlertAction {
@@ -22,6 +23,7 @@ pub enum AlertAction {
 
 /// From when on a stream uses too much, and what to do then.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 #[must_use]
 pub struct Alerts {

@@ -13,6 +13,7 @@ use super::{
 /// The machine as this process may use it, at one moment. Limits of control groups (containers, systemd units) count,
 /// those of every ancestor included.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Host {
     /// Processors this process may use; a quota can make it a fraction.

@@ -8,6 +8,7 @@ use super::{Root, text};
 
 /// What a process held and had used at one moment.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ProcessSample {
     /// Resident memory in bytes, what is shared with other processes counted in full.

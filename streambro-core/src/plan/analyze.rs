@@ -22,6 +22,7 @@ const RATE_SLACK: u64 = 5;
 
 /// What [`analyze`](crate::StreamManager) says of a source and a destination.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Analysis {
     /// How it would be sent; `None` when it cannot be.

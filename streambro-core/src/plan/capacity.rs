@@ -58,6 +58,7 @@ impl Share {
 
 /// How many more streams fit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Capacity {
     /// So many, all kinds of the mix together; `u64::MAX` when nothing is in the way.
@@ -72,6 +73,7 @@ pub struct Capacity {
 
 /// How much of a limit is free, and how many streams that is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Room {
     /// Which.

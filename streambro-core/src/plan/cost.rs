@@ -76,6 +76,7 @@ pub(crate) struct Work {
 
 /// What a stream takes while it runs. An estimate from measurements, not a promise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Cost {
     /// What it sends to all of its destinations, in bits per second, RTMP's overhead included. TCP and IP add about 3 %.

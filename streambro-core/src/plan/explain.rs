@@ -10,6 +10,7 @@ use crate::{
 
 /// What [`explain`](crate::StreamManager::explain) says of a spec.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Explanation {
     /// Which stream.
@@ -44,6 +45,7 @@ impl Explanation {
 
 /// How a stream is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Plan {
@@ -59,6 +61,7 @@ pub enum Plan {
 
 /// What `start` would do.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "type")]
 #[non_exhaustive]
 pub enum Verdict {

@@ -16,6 +16,7 @@ const INSTALL: &str = "install ffmpeg 5.1 or newer with its ffprobe, or bring an
 
 /// Which way a file takes. `why` is for people.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", tag = "type")]
 #[non_exhaustive]
 pub enum Road {
@@ -53,6 +54,7 @@ pub enum Road {
 
 /// What kind of remedy a refused file wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Block {

@@ -52,6 +52,7 @@ pub(crate) struct Store {
 
 /// How much there is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RenditionUsage {
     /// Bytes of all files, those under way included. Those take up to 4 MB ahead.

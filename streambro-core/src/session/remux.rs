@@ -35,6 +35,7 @@ const BATCH: usize = 4_096;
 
 /// What a [`remux`] wrote.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct RemuxReport {
     /// Video frames.

@@ -15,6 +15,7 @@ const MAX_KEY: usize = 4_096;
 
 /// An RTMP(S) ingest and the key that opens it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "Wire", into = "Wire")]
 pub struct Destination {
     pub(crate) url: IngestUrl,
@@ -159,6 +160,7 @@ impl Destination {
 
 /// Which certificates an RTMPS server may show.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Trust {
@@ -173,6 +175,7 @@ pub enum Trust {
 
 /// The JSON form.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Wire {
     url: String,

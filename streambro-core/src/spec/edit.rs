@@ -9,6 +9,7 @@ use super::Item;
 /// The number of an item in a playlist that plays: from 0 in the order of the spec, then one more for each that is added.
 /// A number is never used again while the stream runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(transparent)]
 pub struct ItemId(pub u64);
 
@@ -20,6 +21,7 @@ impl fmt::Display for ItemId {
 
 /// Which of a stream's playlists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum PlaylistKind {
     /// What is seen; and heard, unless there is a list of sounds.
@@ -34,6 +36,7 @@ pub enum PlaylistKind {
 /// What plays now goes on to its end, whatever becomes of it in the list; only [`Skip`](Self::Skip) and
 /// [`Jump`](Self::Jump) end it sooner, at its next keyframe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Edit {

@@ -38,6 +38,7 @@ const SAMPLE_RATE: u32 = 44_100;
 /// # let _ = encode;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Encode {
     #[serde(default)]
@@ -80,6 +81,7 @@ pub struct Encode {
 
 /// A picture's width and height.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Size {
     pub(crate) width: u32,

@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// A planned reconnect before a platform's limit ends the broadcast in the middle of a picture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
     every_ms: u64,
@@ -66,6 +67,7 @@ impl Rotation {
 
 /// What happens when a destination takes less than there is, beyond what catching up can mend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Lag {
     most_ms: u64,

@@ -10,6 +10,7 @@ use super::Destination;
 
 /// A platform that streams are published to.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Platform {
@@ -74,6 +75,7 @@ fn within(host: &str, domain: &str) -> bool {
 
 /// What a platform asks of a stream. Rates are bits per second. What it does not say is `None` or empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct PlatformProfile {
@@ -105,6 +107,7 @@ pub struct PlatformProfile {
 
 /// Bitrates of the picture for one size and frame rate, in bits per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Band {
     /// Lines of the smallest picture that it is for; columns if it is upright.
@@ -119,6 +122,7 @@ pub struct Band {
 
 /// Where numbers are from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Origin {
     /// The page.

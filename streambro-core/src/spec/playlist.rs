@@ -14,6 +14,7 @@ const MIN_PART_MS: u64 = 100;
 
 /// One file of a playlist, or a part of it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Item {
     pub(crate) file: PathBuf,
@@ -85,6 +86,7 @@ fn millis(at: Duration) -> u64 {
 
 /// Many files one after the other. How often all of them play is up to [`Source::repeat`](super::Source::repeat).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Playlist {
     /// Shared with what plays: a list of a thousand films is there once.
@@ -162,6 +164,7 @@ pub(crate) fn check_count(items: usize) -> Result<()> {
 
 /// In which order a playlist plays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Order {
@@ -177,6 +180,7 @@ pub enum Order {
 
 /// What happens when an item of a playlist cannot be opened or read, or cannot join what plays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OnFailure {
@@ -190,6 +194,7 @@ pub enum OnFailure {
 /// What happens when an item of a playlist has another size, or another sample rate, number of channels or kind of AAC, than
 /// the first one: no receiver takes that on one connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum OnMismatch {
@@ -202,6 +207,7 @@ pub enum OnMismatch {
 
 /// What happens when nothing follows in a playlist.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AtEnd {

@@ -15,6 +15,7 @@ use crate::error::{Error, ErrorKind, Result};
 /// Addresses are checked after name resolution, and again at every reconnect: a name that pointed at a public host
 /// yesterday may point into the private network today.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum DestinationPolicy {
@@ -40,6 +41,7 @@ impl DestinationPolicy {
 
 /// One line of an allow list; as JSON the text that [`from_str`](Self::from_str) reads.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "String")]
 #[non_exhaustive]
 pub enum AllowRule {

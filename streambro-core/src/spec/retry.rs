@@ -14,6 +14,7 @@ const MAX_ATTEMPTS: u32 = 1_000;
 /// Delays between attempts are streambro's own: the first is at most half a second, each is about three times the one
 /// before, up to a minute; a minute at once where only people can mend it, as with a wrong key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Retry {
@@ -23,6 +24,7 @@ pub struct Retry {
 
 /// So many failures in so long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Budget {
     attempts: u32,

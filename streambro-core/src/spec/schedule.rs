@@ -43,6 +43,7 @@ const MAX_WINDOWS: usize = 64;
 /// As JSON, instants are RFC 3339 texts (`"2026-12-24T18:00:00+01:00"`, also with a zone as in RFC 9557), civil times are
 /// `"22:00"` or `"22:00:30"`, and durations are milliseconds in fields that end with `_ms`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "wire::Schedule", into = "wire::Schedule")]
 pub struct Schedule {
     start: Option<Timestamp>,
@@ -62,6 +63,7 @@ enum End {
 
 /// What happens when a start was missed by more than a minute, because the host was down or asleep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum MissedStart {

@@ -24,6 +24,7 @@ const _: () = assert!(MAX_DESTINATIONS <= u8::MAX as usize);
 ///
 /// As JSON it carries `"v": 1`, refuses unknown fields and shows keys as `***`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct StreamSpec {
     v: Version,
@@ -216,6 +217,9 @@ impl StreamId {
     }
 }
 
+#[cfg(feature = "schema")]
+as_text!(StreamId, "StreamId", "1 to 64 characters of `A-Z a-z 0-9 . _ -`.");
+
 impl<'de> Deserialize<'de> for StreamId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::parse(&String::deserialize(deserializer)?).map_err(de::Error::custom)
@@ -236,6 +240,7 @@ impl fmt::Debug for StreamId {
 
 /// What plays.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "Wire", into = "Wire")]
 pub struct Source {
     pub(crate) media: Media,
@@ -326,6 +331,7 @@ impl Source {
 
 /// The JSON form of a source.
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Wire {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -366,6 +372,7 @@ impl From<Source> for Wire {
 
 /// How often a source plays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Repeat {
@@ -391,6 +398,7 @@ impl Repeat {
 
 /// Where the film goes on when no destination was on the air for a while.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Resume {
@@ -411,6 +419,7 @@ impl Resume {
 
 /// What happens to the picture.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Video {
@@ -439,6 +448,21 @@ impl Video {
 /// `"v": 1`, and nothing else.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Version;
+
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Version {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Version".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "const": VERSION, "description": "The version of this form." })
+    }
+}
 
 impl Serialize for Version {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

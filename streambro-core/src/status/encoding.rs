@@ -6,6 +6,7 @@ use crate::spec::Encoder;
 
 /// What ffmpeg does for a stream that cannot be copied as it is, or shall not.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Encoding {
     /// Why ffmpeg is needed.
@@ -59,6 +60,7 @@ impl Encoding {
 
 /// Whether ffmpeg runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EncodingState {
@@ -74,6 +76,7 @@ pub enum EncodingState {
 
 /// What really holds around an ffmpeg.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct SandboxLevel {
     /// No program that it starts gets more rights than it has.

@@ -12,6 +12,7 @@ const BUCKETS: usize = BOUNDS.len() + 1;
 ///
 /// Media that is due within the next tick goes out at once, so most packets are up to 100 ms early.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Lateness {
     /// Packets in each bucket. The bounds are -200, -100, -50, 0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1,000 and 10,000

@@ -21,6 +21,7 @@ use crate::spec::{Airing, StreamId, StreamSpec};
 
 /// Where a stream is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Phase {
@@ -72,6 +73,7 @@ impl Phase {
 
 /// Where one destination is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum LegPhase {
@@ -113,6 +115,7 @@ impl LegPhase {
 
 /// A stream as it was at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct StreamStatus {
     /// Its name.
@@ -151,6 +154,7 @@ pub struct StreamStatus {
 
 /// When a stream is on the air.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct ScheduleStatus {
     /// What is on.
@@ -186,6 +190,7 @@ impl StreamStatus {
 
 /// One destination of a stream as it was at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct LegStatus {
     /// Its number: its place in the spec, from 0, and what `add_destination` returned. That of one that was removed may be

@@ -9,6 +9,7 @@ use crate::spec::{Item, ItemId};
 
 /// A playlist that plays, as it was at one moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PlaylistStatus {
     /// One more with each edit. An edit that names it is refused once it is another.
@@ -23,6 +24,7 @@ pub struct PlaylistStatus {
 
 /// An item and its number.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct PlaylistItem {
     /// Its number.
@@ -33,6 +35,7 @@ pub struct PlaylistItem {
 
 /// An item that went on the air, or should have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct AsRun {
     /// Which time it is that something went on the air, from 0.
@@ -53,6 +56,7 @@ pub struct AsRun {
 
 /// How an item ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ItemEnd {

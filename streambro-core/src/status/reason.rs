@@ -10,6 +10,7 @@ macro_rules! reasons {
         ///
         /// Each has a [`meaning`](Self::meaning) and a [`remedy`](Self::remedy); `docs/reasons.md` has them in one table.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
         #[serde(rename_all = "snake_case")]
         #[non_exhaustive]
         pub enum Reason {

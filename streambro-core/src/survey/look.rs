@@ -18,6 +18,7 @@ use crate::{
 
 /// What is in a file, and whether it can go out as it is.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Probe {
     /// Tracks, codec parameters, durations, rates. `None` when an obstacle is in the way of knowing.

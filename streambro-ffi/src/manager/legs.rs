@@ -6,15 +6,15 @@ use streambro_core::Destination;
 
 use super::{streambro_manager, with};
 use crate::{
-    boundary::{DONE, Given, Place, Text, call, parse},
+    boundary::{DONE, call, given, parse, place, text},
     error::streambro_error,
     result::streambro_result,
 };
 
-/// Adds a destination to a stream that runs. It joins at the next keyframe; the others notice nothing.
+/// Adds a destination to a stream that runs. It joins at the next keyframe; the others notice nothing. Does not wait for it.
 ///
-/// `out_leg` is its number, by which it is named from now on. Errors: `NOT_FOUND`, `INVALID_SPEC`, `ALREADY_EXISTS` for the
-/// same URL and key, `ENDED`, `LIMIT_REACHED`, `OVERLAP`.
+/// `out_leg` is its number, by which it is named from now on. Errors: `NOT_FOUND`; `INVALID_SPEC`, also for one that the
+/// stream has already and beyond 32; `NOT_ALLOWED`, `LIMIT_REACHED`, `OVERLAP`, `ENDED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_add_destination(
     manager: *const streambro_manager,
@@ -28,11 +28,11 @@ pub unsafe extern "C" fn streambro_manager_add_destination(
         // SAFETY: the caller keeps to the conventions.
         let (manager, id, url, key, out) = unsafe {
             (
-                manager.given("manager")?,
-                id.text("id")?,
-                url.text("url")?,
-                key.text("key")?,
-                out_leg.place("out_leg")?,
+                given("manager", manager)?,
+                text("id", id)?,
+                text("url", url)?,
+                text("key", key)?,
+                place("out_leg", out_leg)?,
             )
         };
         let destination = Destination::new(url, key)?;
@@ -40,8 +40,8 @@ pub unsafe extern "C" fn streambro_manager_add_destination(
     })
 }
 
-/// The same with all that a destination may say: `{"url": ..., "key": ..., "backup": ..., "trust": ...}`. The schema is
-/// `destination` in `docs/schema`.
+/// The same with all that a destination may say: `{"url": ..., "key": ..., "backup": ..., "trust": ...}`. Form:
+/// `destination`.
 ///
 /// Errors: the same.
 #[unsafe(no_mangle)]
@@ -55,16 +55,17 @@ pub unsafe extern "C" fn streambro_manager_add_destination_json(
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
         let (manager, id, json, out) = unsafe {
-            (manager.given("manager")?, id.text("id")?, json.text("json")?, out_leg.place("out_leg")?)
+            (given("manager", manager)?, text("id", id)?, text("json", json)?, place("out_leg", out_leg)?)
         };
         let destination: Destination = parse("destination", json)?;
         out.set(with!(manager, m => m.add_destination(id, destination))?)
     })
 }
 
-/// Takes a destination from a stream. The others notice nothing.
+/// Takes a destination from a stream: it says goodbye, the others notice nothing. Its number may be given to another one
+/// then.
 ///
-/// Errors: `NOT_FOUND`.
+/// Errors: `NOT_FOUND`; `INVALID_SPEC` for the last one: stop the stream instead; `ENDED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_remove_destination(
     manager: *const streambro_manager,
@@ -74,15 +75,15 @@ pub unsafe extern "C" fn streambro_manager_remove_destination(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, id) = unsafe { (manager.given("manager")?, id.text("id")?) };
+        let (manager, id) = unsafe { (given("manager", manager)?, text("id", id)?) };
         with!(manager, m => m.remove_destination(id, leg))?;
         DONE
     })
 }
 
-/// Lets a destination rest, or go on.
+/// Lets a destination rest, or puts it on the air again, with fresh retries.
 ///
-/// Errors: `NOT_FOUND`.
+/// Errors: `NOT_FOUND`, `ENDED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_enable_destination(
     manager: *const streambro_manager,
@@ -93,15 +94,15 @@ pub unsafe extern "C" fn streambro_manager_enable_destination(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, id) = unsafe { (manager.given("manager")?, id.text("id")?) };
+        let (manager, id) = unsafe { (given("manager", manager)?, text("id", id)?) };
         with!(manager, m => m.enable_destination(id, leg, on))?;
         DONE
     })
 }
 
-/// Makes the connection of a destination anew at its next keyframe.
+/// Makes the connection of a destination anew at its next keyframe. Does nothing to one that is not on the air.
 ///
-/// Errors: `NOT_FOUND`.
+/// Errors: `NOT_FOUND`, `ENDED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_rotate_destination(
     manager: *const streambro_manager,
@@ -111,7 +112,7 @@ pub unsafe extern "C" fn streambro_manager_rotate_destination(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, id) = unsafe { (manager.given("manager")?, id.text("id")?) };
+        let (manager, id) = unsafe { (given("manager", manager)?, text("id", id)?) };
         with!(manager, m => m.rotate_destination(id, leg))?;
         DONE
     })

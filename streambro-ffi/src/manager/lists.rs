@@ -6,7 +6,7 @@ use streambro_core::{Edit, PlaylistKind};
 
 use super::{streambro_manager, wait, with};
 use crate::{
-    boundary::{Given, Place, Result, Text, call, misused, parse},
+    boundary::{Result, call, given, misused, parse, place, tell, text},
     error::streambro_error,
     result::streambro_result,
 };
@@ -32,9 +32,9 @@ fn kind(playlist: u32) -> Result<PlaylistKind> {
 }
 
 /// Writes one of a stream's playlists, `streambro_playlist`: its version, its items with their ids, what plays and what
-/// comes next.
+/// comes next. Form: `playlist`.
 ///
-/// Errors: `NOT_FOUND`; `INVALID_SPEC` when the stream has no such list.
+/// Errors: `NOT_FOUND`; `INVALID_SPEC` when the stream plays a single file, or has no such list.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_playlist(
     manager: *const streambro_manager,
@@ -46,13 +46,13 @@ pub unsafe extern "C" fn streambro_manager_playlist(
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
         let (manager, id, out) =
-            unsafe { (manager.given("manager")?, id.text("id")?, out_json.place("out_json")?) };
+            unsafe { (given("manager", manager)?, text("id", id)?, place("out_json", out_json)?) };
         let which = kind(playlist)?;
-        out.json(&with!(manager, m => m.playlist(id, which))?)
+        tell(out, &with!(manager, m => m.playlist(id, which))?)
     })
 }
 
-/// Writes what of a playlist has played, and what became of it, as an array.
+/// Writes what became of the latest 256 items of a playlist, oldest first; the last one may be playing. Form: `as_run`.
 ///
 /// Errors: as for `streambro_manager_playlist`.
 #[unsafe(no_mangle)]
@@ -66,17 +66,17 @@ pub unsafe extern "C" fn streambro_manager_as_run(
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
         let (manager, id, out) =
-            unsafe { (manager.given("manager")?, id.text("id")?, out_json.place("out_json")?) };
+            unsafe { (given("manager", manager)?, text("id", id)?, place("out_json", out_json)?) };
         let which = kind(playlist)?;
-        out.json(&with!(manager, m => m.as_run(id, which))?)
+        tell(out, &with!(manager, m => m.as_run(id, which))?)
     })
 }
 
-/// Changes a playlist while it plays, all or nothing; no connection notices. The edits are a JSON array; the schema is
-/// `edits` in `docs/schema`.
+/// Changes a playlist while it plays, all or nothing; no connection notices. Form: `edits`, such as `[{"append": {"file":
+/// "next.mp4"}}, "skip"]`.
 ///
 /// With a `version` of 0 or more the change is made only if the list is at that version; below 0 in any case. `out_version`
-/// is the new one.
+/// is the new one. Blocks until items that are added are open.
 ///
 /// Errors: `CONFLICT` when the list is at another version; `NOT_FOUND` for a stream or an item; `INVALID_SPEC`, `ENDED`; for
 /// an item that is added as for `streambro_manager_start`.
@@ -94,10 +94,10 @@ pub unsafe extern "C" fn streambro_manager_edit(
         // SAFETY: the caller keeps to the conventions.
         let (manager, id, edits_json, out) = unsafe {
             (
-                manager.given("manager")?,
-                id.text("id")?,
-                edits_json.text("edits_json")?,
-                out_version.place("out_version")?,
+                given("manager", manager)?,
+                text("id", id)?,
+                text("edits_json", edits_json)?,
+                place("out_version", out_version)?,
             )
         };
         let which = kind(playlist)?;

@@ -12,7 +12,7 @@ use std::{ffi::c_char, time::Duration};
 use streambro_core::{ErrorKind, EventFilter, StreamId, StreamManager, UserScope};
 
 use crate::{
-    boundary::{DONE, Given, Place, Result, Text, call, fault, free_or_forget, look},
+    boundary::{DONE, Result, call, fault, free_or_forget, given, look, place, text, text_or_null},
     error::streambro_error,
     events::streambro_events,
     host::Host,
@@ -65,6 +65,17 @@ impl streambro_manager {
             )),
         }
     }
+
+    /// Does something with it on its threads, and waits.
+    ///
+    /// # Errors
+    /// As [`whole`](Self::whole).
+    fn wait<F>(&self, work: impl FnOnce(StreamManager) -> F) -> Result<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.host.wait(work(self.whole()?.clone()))
+    }
 }
 
 /// Does something with the manager as its caller may use it: `with!(manager, m => m.list())`.
@@ -85,7 +96,7 @@ macro_rules! wait {
     ($manager:expr, $scope:ident => $work:expr) => {
         crate::manager::with!($manager, $scope => {
             let $scope = $scope.clone();
-            $manager.host.wait(async move { $work.await })
+            $manager.host.wait(async move { $work.await }).flatten()
         })
     };
 }
@@ -99,7 +110,7 @@ pub(crate) fn patience(timeout_ms: i64) -> Option<Duration> {
 
 /// Returns the manager as one user may use it. Its streams are always this user's, whoever a spec names.
 ///
-/// It keeps the manager alive like any other.
+/// It keeps the manager alive like any other. Errors: `NOT_ALLOWED` when it is that of a user already.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_as_user(
     manager: *const streambro_manager,
@@ -110,7 +121,7 @@ pub unsafe extern "C" fn streambro_manager_as_user(
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
         let (manager, user, out) =
-            unsafe { (manager.given("manager")?, user.text("user")?, out_manager.place("out_manager")?) };
+            unsafe { (given("manager", manager)?, text("user", user)?, place("out_manager", out_manager)?) };
         let scope = manager.whole()?.as_user(user);
         let (manager, host) = (manager.manager.clone(), manager.host.clone());
         out.give(streambro_manager { manager, user: Some(scope), host })
@@ -131,8 +142,9 @@ pub unsafe extern "C" fn streambro_manager_subscribe(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, id, out) =
-            unsafe { (manager.given("manager")?, id.text_or_null("id")?, out_events.place("out_events")?) };
+        let (manager, id, out) = unsafe {
+            (given("manager", manager)?, text_or_null("id", id)?, place("out_events", out_events)?)
+        };
         let mut filter = EventFilter::all();
         if let Some(user) = &manager.user {
             filter = filter.user(user.user());
@@ -145,9 +157,10 @@ pub unsafe extern "C" fn streambro_manager_subscribe(
 }
 
 /// Ends all streams and lets them say goodbye, for as long as `grace_ms` milliseconds; what is not done by then is ended
-/// anyhow. Afterwards everything but looking is `CLOSED`.
+/// anyhow. Nothing can be started afterwards: that is `CLOSED`. Looking goes on as before.
 ///
-/// Blocks until they have ended. With a state directory they are wanted as much as before: the next manager goes on with them.
+/// Blocks until they have ended. With a state directory they are wanted as much as before: the next manager goes on with
+/// them.
 ///
 /// Errors: `NOT_ALLOWED` for one user.
 #[unsafe(no_mangle)]
@@ -158,9 +171,8 @@ pub unsafe extern "C" fn streambro_manager_shutdown(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let manager = unsafe { manager.given("manager") }?;
-        let whole = manager.whole()?.clone();
-        manager.host.wait(async move { whole.shutdown(Duration::from_millis(grace_ms)).await });
+        let manager = unsafe { given("manager", manager) }?;
+        manager.wait(|whole| async move { whole.shutdown(Duration::from_millis(grace_ms)).await })?;
         DONE
     })
 }

@@ -1,12 +1,12 @@
 //! Looking ahead: what would happen, what fits, and what a platform would say.
 
-use std::{ffi::c_char, slice};
+use std::ffi::c_char;
 
 use streambro_core::{Destination, ErrorKind, Platform, Source, Video};
 
 use super::{streambro_manager, wait};
 use crate::{
-    boundary::{Given, Place, Result, Text, call, fault, misused, parse},
+    boundary::{call, fault, given, list, parse, place, place_or_null, tell, text},
     error::streambro_error,
     preparation::streambro_preparation,
     result::streambro_result,
@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// Writes what would become of a stream if it were started now: how it would be sent, what it costs, and which limits count.
-/// Takes no place and starts nothing.
+/// Takes no place and starts nothing. Form: `explanation`.
 ///
-/// Errors: as for `streambro_manager_start` where the source cannot even be looked at.
+/// Blocks until the source is open. Errors: as for `streambro_manager_start` where the source cannot even be looked at.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_explain(
     manager: *const streambro_manager,
@@ -27,16 +27,17 @@ pub unsafe extern "C" fn streambro_manager_explain(
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
         let (manager, spec, out) =
-            unsafe { (manager.given("manager")?, spec.given("spec")?, out_json.place("out_json")?) };
+            unsafe { (given("manager", manager)?, given("spec", spec)?, place("out_json", out_json)?) };
         let spec = spec.whole()?;
-        out.json(&wait!(manager, m => async move { m.explain(&spec).await })?)
+        tell(out, &wait!(manager, m => async move { m.explain(&spec).await })?)
     })
 }
 
 /// Writes how many more streams fit: of a mix of `count` specs, each so many times in every round; `weights` may be NULL, for
-/// one of each.
+/// one of each. Form: `capacity`.
 ///
-/// Errors: `NOT_ALLOWED` for one user; `INVALID_ARGUMENT` for an empty mix; as `streambro_manager_explain` for each of them.
+/// Blocks until their sources are open. Errors: `NOT_ALLOWED` for one user; `INVALID_ARGUMENT` for an empty mix; `INVALID_SPEC` for one
+/// that cannot be sent at all, or weights of 0 alone; as `streambro_manager_explain` for each of them.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_capacity(
     manager: *const streambro_manager,
@@ -48,7 +49,7 @@ pub unsafe extern "C" fn streambro_manager_capacity(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, out) = unsafe { (manager.given("manager")?, out_json.place("out_json")?) };
+        let (manager, out) = unsafe { (given("manager", manager)?, place("out_json", out_json)?) };
         let whole = manager.whole()?;
         // SAFETY: there are so many where the caller says so.
         let specs = unsafe { list("specs", specs, count) }?;
@@ -57,9 +58,8 @@ pub unsafe extern "C" fn streambro_manager_capacity(
         let mut mix = vec![];
         for (at, spec) in specs.iter().enumerate() {
             // SAFETY: each is a spec, if it is not null.
-            let spec = unsafe { spec.given("specs") }?.whole()?;
-            let whole = whole.clone();
-            let explained = manager.host.wait(async move { whole.explain(&spec).await })?;
+            let spec = unsafe { given("specs", *spec) }?.whole()?;
+            let explained = manager.wait(|whole| async move { whole.explain(&spec).await })??;
             let share = explained.share().ok_or_else(|| {
                 fault(
                     ErrorKind::InvalidSpec,
@@ -69,16 +69,16 @@ pub unsafe extern "C" fn streambro_manager_capacity(
             })?;
             mix.push(share.weight(weights.get(at).copied().unwrap_or(1)));
         }
-        out.json(&whole.capacity(&mix)?)
+        tell(out, &whole.capacity(&mix)?)
     })
 }
 
 /// Writes how a source would be sent, what the platform of this URL would say to it, and how to encode it so that it is
 /// mended. The source is JSON, such as `{"file": "film.mp4"}`; the platform is recognised by the host of the URL. Starts
-/// nothing.
+/// nothing. Forms: `source`, `analysis`.
 ///
-/// Errors: `INVALID_SPEC`, `NOT_ALLOWED`, `SOURCE_UNREADABLE`, `SOURCE_INVALID`, `SOURCE_UNSUPPORTED`, `TIMED_OUT`, `HOST`,
-/// `CLOSED`.
+/// Blocks until the source is open. Errors: `INVALID_SPEC`, `NOT_ALLOWED`, `SOURCE_UNREADABLE`, `SOURCE_INVALID`,
+/// `SOURCE_UNSUPPORTED`, `TIMED_OUT`, `HOST`, `CLOSED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_analyze(
     manager: *const streambro_manager,
@@ -91,23 +91,23 @@ pub unsafe extern "C" fn streambro_manager_analyze(
         // SAFETY: the caller keeps to the conventions.
         let (manager, source_json, url, out) = unsafe {
             (
-                manager.given("manager")?,
-                source_json.text("source_json")?,
-                url.text("url")?,
-                out_json.place("out_json")?,
+                given("manager", manager)?,
+                text("source_json", source_json)?,
+                text("url", url)?,
+                place("out_json", out_json)?,
             )
         };
         let source: Source = parse("source", source_json)?;
         // Of a destination only the host counts.
         let destination = Destination::new(url, "none")?;
-        out.json(&wait!(manager, m => async move { m.analyze(&source, &destination).await })?)
+        tell(out, &wait!(manager, m => async move { m.analyze(&source, &destination).await })?)
     })
 }
 
-/// The same for a platform, which is JSON: `"youtube"`, `"twitch"`, `"facebook"`, `"kick"`, or bands of your own. The schema
-/// is `platform` in `docs/schema`.
+/// The same for a platform, which is JSON: `"youtube"`, `"twitch"`, `"facebook"`, `"kick"`, or bands of your own. Forms:
+/// `source`, `platform`, `analysis`.
 ///
-/// Errors: as for `streambro_manager_analyze`.
+/// Blocks and errors: as for `streambro_manager_analyze`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_analyze_for(
     manager: *const streambro_manager,
@@ -120,22 +120,21 @@ pub unsafe extern "C" fn streambro_manager_analyze_for(
         // SAFETY: the caller keeps to the conventions.
         let (manager, source_json, platform_json, out) = unsafe {
             (
-                manager.given("manager")?,
-                source_json.text("source_json")?,
-                platform_json.text("platform_json")?,
-                out_json.place("out_json")?,
+                given("manager", manager)?,
+                text("source_json", source_json)?,
+                text("platform_json", platform_json)?,
+                place("out_json", out_json)?,
             )
         };
         let source: Source = parse("source", source_json)?;
         let platform: Platform = parse("platform", platform_json)?;
-        out.json(&wait!(manager, m => async move { m.analyze_for(&source, &platform).await })?)
+        tell(out, &wait!(manager, m => async move { m.analyze_for(&source, &platform).await })?)
     })
 }
 
-/// Tries every encoder once, and writes which of them work here and why the others do not. Blocks for some seconds the first
-/// time.
+/// Tries every encoder once, and writes which of them work here and why the others do not. Form: `encoders`.
 ///
-/// Errors: `ENCODER_UNAVAILABLE` when there is no ffmpeg; `HOST`.
+/// Blocks for some seconds the first time. Errors: `ENCODER_UNAVAILABLE` when there is no ffmpeg; `HOST`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_encoders(
     manager: *const streambro_manager,
@@ -144,19 +143,17 @@ pub unsafe extern "C" fn streambro_manager_encoders(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, out) = unsafe { (manager.given("manager")?, out_json.place("out_json")?) };
-        out.json(&wait!(manager, m => async move { m.encoders().await })?)
+        let (manager, out) = unsafe { (given("manager", manager)?, place("out_json", out_json)?) };
+        tell(out, &wait!(manager, m => async move { m.encoders().await })?)
     })
 }
 
 /// Makes the rendition of a source ahead of time, in the background: what the first lap of a looped stream would make on the
 /// air. The source is JSON, and so is the video: `"copy"` or `{"encode": {"bitrate": 3000000}}`, as in the spec of the
-/// stream.
+/// stream. Forms: `source`, `video`.
 ///
-/// Blocks until the source is open and understood.
-///
-/// Errors: as for `streambro_manager_start`; `INVALID_SPEC` when the manager keeps no renditions; `NOT_ALLOWED` for one
-/// user.
+/// Blocks until the source is open. Errors: as for `streambro_manager_start`; `INVALID_SPEC` when the manager keeps no
+/// renditions; `NOT_ALLOWED` for one user.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_prepare(
     manager: *const streambro_manager,
@@ -169,23 +166,22 @@ pub unsafe extern "C" fn streambro_manager_prepare(
         // SAFETY: the caller keeps to the conventions.
         let (manager, source_json, video_json, out) = unsafe {
             (
-                manager.given("manager")?,
-                source_json.text("source_json")?,
-                video_json.text("video_json")?,
-                out_preparation.place("out_preparation")?,
+                given("manager", manager)?,
+                text("source_json", source_json)?,
+                text("video_json", video_json)?,
+                place("out_preparation", out_preparation)?,
             )
         };
         let source: Source = parse("source", source_json)?;
         let video: Video = parse("video", video_json)?;
-        let whole = manager.whole()?.clone();
-        let preparation = manager.host.wait(async move { whole.prepare(&source, video).await })?;
+        let preparation = manager.wait(|whole| async move { whole.prepare(&source, video).await })??;
         out.give(streambro_preparation::new(preparation, manager.host.clone()))
     })
 }
 
-/// Writes how many renditions are kept and how much they take; `null` when none are kept.
+/// Writes how many renditions are kept and how much they take; `null` when none are kept. Form: `renditions`.
 ///
-/// Errors: `HOST`; `NOT_ALLOWED` for one user.
+/// Blocks for as long as the disk does. Errors: `HOST`; `NOT_ALLOWED` for one user.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_renditions(
     manager: *const streambro_manager,
@@ -194,15 +190,15 @@ pub unsafe extern "C" fn streambro_manager_renditions(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, out) = unsafe { (manager.given("manager")?, out_json.place("out_json")?) };
-        let whole = manager.whole()?.clone();
-        out.json(&manager.host.wait(async move { whole.renditions().await })?)
+        let (manager, out) = unsafe { (given("manager", manager)?, place("out_json", out_json)?) };
+        tell(out, &manager.wait(|whole| async move { whole.renditions().await })??)
     })
 }
 
 /// Removes every rendition that is kept. What plays one plays on.
 ///
-/// `out_count` is how many there were; NULL if nobody wants to know. Errors: `HOST`; `NOT_ALLOWED` for one user.
+/// `out_count` is how many there were; NULL if nobody wants to know. Blocks for as long as the disk does. Errors: `HOST`;
+/// `NOT_ALLOWED` for one user.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_clear_renditions(
     manager: *const streambro_manager,
@@ -211,21 +207,8 @@ pub unsafe extern "C" fn streambro_manager_clear_renditions(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, out) = unsafe { (manager.given("manager")?, out_count.place_or_null()) };
-        let whole = manager.whole()?.clone();
-        let count = manager.host.wait(async move { whole.clear_renditions().await })?;
+        let (manager, out) = unsafe { (given("manager", manager)?, place_or_null(out_count)) };
+        let count = manager.wait(|whole| async move { whole.clear_renditions().await })??;
         out.set(count)
     })
-}
-
-/// An array that came from C.
-///
-/// # Safety
-/// It is null, or there are so many, and they stay what they are for `'a`.
-unsafe fn list<'a, T>(name: &str, first: *const T, count: usize) -> Result<&'a [T]> {
-    if first.is_null() || count == 0 || count > 1_000_000 {
-        return Err(misused(name, format!("there is no array of {count}")));
-    }
-    // SAFETY: the caller's word.
-    Ok(unsafe { slice::from_raw_parts(first, count) })
 }

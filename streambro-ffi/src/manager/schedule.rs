@@ -6,17 +6,19 @@ use streambro_core::Schedule;
 
 use super::{streambro_manager, wait, with};
 use crate::{
-    boundary::{DONE, Given, Place, Text, call, parse},
+    boundary::{DONE, call, given, most, parse, place, tell, text},
     error::streambro_error,
     result::streambro_result,
     spec::{instant, streambro_spec},
 };
 
-/// Keeps a stream on the air when its schedule says so, from now on.
+/// Plans a stream: it is put on the air and taken off as its schedule says. Its source is opened when its time comes. Done
+/// also when it is planned just so.
 ///
-/// Writes the next time at which it is, or that it is on now; `null` for one without a schedule. Errors: as for
-/// `streambro_manager_start` but for its source, which is opened when its time comes; `OVERLAP` when another stream sends to
-/// the same place meanwhile.
+/// Writes what is on or comes first; `null` when nothing is left of the schedule, and nothing was planned. Form: `airing`.
+///
+/// Errors: `INVALID_SPEC`, also for a spec without a schedule; `ALREADY_EXISTS`, `NOT_ALLOWED`; `OVERLAP` when another
+/// stream sends to the same place meanwhile; `LIMIT_REACHED` when there will be no place for it; `CLOSED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_schedule(
     manager: *const streambro_manager,
@@ -27,17 +29,17 @@ pub unsafe extern "C" fn streambro_manager_schedule(
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
         let (manager, spec, out) =
-            unsafe { (manager.given("manager")?, spec.given("spec")?, out_json.place("out_json")?) };
+            unsafe { (given("manager", manager)?, given("spec", spec)?, place("out_json", out_json)?) };
         let spec = spec.whole()?;
-        out.json(&wait!(manager, m => async move { m.schedule(spec).await })?)
+        tell(out, &wait!(manager, m => async move { m.schedule(spec).await })?)
     })
 }
 
-/// Gives a stream another schedule, which is JSON; the schema is `schedule` in `docs/schema`. What runs and is wanted by
-/// that as well goes on.
+/// Gives a planned stream another schedule, which is JSON. What runs and is wanted by that as well goes on. Form:
+/// `schedule`.
 ///
-/// Writes the next time as `streambro_manager_schedule` does. Errors: `NOT_FOUND`, `INVALID_SPEC`, `OVERLAP`,
-/// `LIMIT_REACHED`.
+/// Writes what is on or comes first, as `streambro_manager_schedule` does. Errors: `NOT_FOUND` when none of this id is
+/// planned; `INVALID_SPEC`, `OVERLAP`, `LIMIT_REACHED`, `CLOSED`: the old schedule stays then.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_reschedule(
     manager: *const streambro_manager,
@@ -50,21 +52,22 @@ pub unsafe extern "C" fn streambro_manager_reschedule(
         // SAFETY: the caller keeps to the conventions.
         let (manager, id, schedule_json, out) = unsafe {
             (
-                manager.given("manager")?,
-                id.text("id")?,
-                schedule_json.text("schedule_json")?,
-                out_json.place("out_json")?,
+                given("manager", manager)?,
+                text("id", id)?,
+                text("schedule_json", schedule_json)?,
+                place("out_json", out_json)?,
             )
         };
         let schedule: Schedule = parse("schedule", schedule_json)?;
         let id = id.to_owned();
-        out.json(&wait!(manager, m => async move { m.reschedule(&id, schedule).await })?)
+        tell(out, &wait!(manager, m => async move { m.reschedule(&id, schedule).await })?)
     })
 }
 
 /// Lets a stream go on for so many milliseconds longer: what is on, or what comes next.
 ///
-/// Writes what that is now. Errors: `NOT_FOUND`; `INVALID_SPEC` when it has no end; `OVERLAP`, `LIMIT_REACHED`.
+/// Writes what that is now. Form: `airing`. Errors: `NOT_FOUND` when none of this id is planned; `INVALID_SPEC` when it has
+/// no end; `OVERLAP`, `LIMIT_REACHED`, `CLOSED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_extend(
     manager: *const streambro_manager,
@@ -76,15 +79,16 @@ pub unsafe extern "C" fn streambro_manager_extend(
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
         let (manager, id, out) =
-            unsafe { (manager.given("manager")?, id.text("id")?, out_json.place("out_json")?) };
+            unsafe { (given("manager", manager)?, text("id", id)?, place("out_json", out_json)?) };
         let (id, by) = (id.to_owned(), Duration::from_millis(by_ms));
-        out.json(&wait!(manager, m => async move { m.extend(&id, by).await })?)
+        tell(out, &wait!(manager, m => async move { m.extend(&id, by).await })?)
     })
 }
 
 /// Drops the end of what is on, or of what comes next: the stream goes on until it is stopped.
 ///
-/// `out_had_end` says whether there was one. Errors: `NOT_FOUND`, `OVERLAP`, `LIMIT_REACHED`.
+/// `out_had_end` says whether there was one. Errors: `NOT_FOUND` when none of this id is planned; `OVERLAP`,
+/// `LIMIT_REACHED`, `CLOSED`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_clear_end(
     manager: *const streambro_manager,
@@ -95,13 +99,13 @@ pub unsafe extern "C" fn streambro_manager_clear_end(
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
         let (manager, id, out) =
-            unsafe { (manager.given("manager")?, id.text("id")?, out_had_end.place("out_had_end")?) };
+            unsafe { (given("manager", manager)?, text("id", id)?, place("out_had_end", out_had_end)?) };
         let id = id.to_owned();
         out.set(wait!(manager, m => async move { m.clear_end(&id).await })?)
     })
 }
 
-/// Wants a stream no more, neither now nor later.
+/// Takes a stream out of the plan: it is wanted neither now nor later. Does not wait for its goodbye.
 ///
 /// Errors: `NOT_FOUND` when none of this id is planned.
 #[unsafe(no_mangle)]
@@ -112,14 +116,17 @@ pub unsafe extern "C" fn streambro_manager_cancel(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, id) = unsafe { (manager.given("manager")?, id.text("id")?) };
+        let (manager, id) = unsafe { (given("manager", manager)?, text("id", id)?) };
         let id = id.to_owned();
         wait!(manager, m => async move { m.cancel(&id).await })?;
         DONE
     })
 }
 
-/// Writes what is on and comes next of all streams, by time, as an array of at most `count`.
+/// Writes the next `count` times at which planned streams begin, the soonest first; what is on is in the status. At most
+/// 10,000. Form: `upcoming`.
+///
+/// Errors: `INVALID_ARGUMENT` for more.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_upcoming(
     manager: *const streambro_manager,
@@ -129,15 +136,16 @@ pub unsafe extern "C" fn streambro_manager_upcoming(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, out) = unsafe { (manager.given("manager")?, out_json.place("out_json")?) };
-        out.json(&with!(manager, m => m.upcoming(count)))
+        let (manager, out) = unsafe { (given("manager", manager)?, place("out_json", out_json)?) };
+        let count = most(count)?;
+        tell(out, &with!(manager, m => m.upcoming(count)))
     })
 }
 
 /// Writes the next `count` times at which a schedule has its stream on the air, as seen from `from_unix_ms`, with notes on
-/// changes of the clocks, as an array. The schedule is JSON. Reads nothing but that.
+/// changes of the clocks; at most 10,000. The schedule is JSON. Reads nothing but that. Forms: `schedule`, `preview`.
 ///
-/// Errors: `INVALID_SPEC`.
+/// Errors: `INVALID_SPEC`; `INVALID_ARGUMENT` for more, or an instant beyond the year 9999.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_schedule_preview(
     schedule_json: *const c_char,
@@ -149,8 +157,8 @@ pub unsafe extern "C" fn streambro_schedule_preview(
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
         let (schedule_json, out) =
-            unsafe { (schedule_json.text("schedule_json")?, out_json.place("out_json")?) };
+            unsafe { (text("schedule_json", schedule_json)?, place("out_json", out_json)?) };
         let schedule: Schedule = parse("schedule", schedule_json)?;
-        out.json(&schedule.preview(instant("from_unix_ms", from_unix_ms)?, count))
+        tell(out, &schedule.preview(instant("from_unix_ms", from_unix_ms)?, most(count)?))
     })
 }

@@ -6,21 +6,21 @@ use tokio::time::timeout;
 
 use super::{patience, streambro_manager, wait, with};
 use crate::{
-    boundary::{DONE, Given, Place, Result, Text, call},
+    boundary::{DONE, Result, call, given, place_or_null, text},
     error::streambro_error,
     phase,
     result::streambro_result,
     spec::streambro_spec,
 };
 
-/// Puts a stream on the air, and keeps it there until it is stopped or ends by itself.
+/// Puts a stream on the air, and keeps it there until it is stopped or ends by itself. Done also when just this stream runs
+/// already.
 ///
-/// Blocks until its source is open and understood, not until it is live: `streambro_manager_wait_for` does that. Done also
-/// when just this stream runs already.
+/// Blocks until its source is open and understood, not until it is live: `streambro_manager_wait_for` does that.
 ///
 /// Errors: `INVALID_SPEC`, `ALREADY_EXISTS` when a stream of this id runs with another spec, `NOT_ALLOWED`,
 /// `SOURCE_UNREADABLE`, `SOURCE_INVALID`, `SOURCE_UNSUPPORTED`, `ENCODER_UNAVAILABLE`, `LIMIT_REACHED`, `OVERLAP`,
-/// `TIMED_OUT`, `HOST`, `CLOSED`.
+/// `TIMED_OUT`, `HOST`, `CLOSED`; `ENDED` when a `replace` took its place meanwhile.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_start(
     manager: *const streambro_manager,
@@ -29,18 +29,19 @@ pub unsafe extern "C" fn streambro_manager_start(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, spec) = unsafe { (manager.given("manager")?, spec.given("spec")?) };
+        let (manager, spec) = unsafe { (given("manager", manager)?, given("spec", spec)?) };
         let spec = spec.whole()?;
         wait!(manager, m => m.start(spec))?;
         DONE
     })
 }
 
-/// Puts a stream on the air in the place of the one that has its id, if there is one.
+/// Puts a spec in the place of the one that a stream has. The new source is opened first: if that fails, the stream goes on
+/// as it is.
 ///
-/// The new one is opened and checked first: if that fails, the old one goes on.
+/// Blocks until the old connections have said goodbye, for some seconds at most.
 ///
-/// Errors: as for `streambro_manager_start`, but for `ALREADY_EXISTS` of the caller's own.
+/// Errors: `NOT_FOUND` when no stream has this id; else as `streambro_manager_start`, but for `ALREADY_EXISTS`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_replace(
     manager: *const streambro_manager,
@@ -49,7 +50,7 @@ pub unsafe extern "C" fn streambro_manager_replace(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, spec) = unsafe { (manager.given("manager")?, spec.given("spec")?) };
+        let (manager, spec) = unsafe { (given("manager", manager)?, given("spec", spec)?) };
         let spec = spec.whole()?;
         wait!(manager, m => m.replace(spec))?;
         DONE
@@ -68,7 +69,7 @@ pub unsafe extern "C" fn streambro_manager_stop(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, id) = unsafe { (manager.given("manager")?, id.text("id")?) };
+        let (manager, id) = unsafe { (given("manager", manager)?, text("id", id)?) };
         with!(manager, m => m.stop(id))?;
         DONE
     })
@@ -76,7 +77,7 @@ pub unsafe extern "C" fn streambro_manager_stop(
 
 /// Ends every stream, forgets those that have ended, and cancels every schedule. Does not wait.
 ///
-/// `out_count` is how many there were; NULL if nobody wants to know.
+/// `out_count` is how many this call has told to end; NULL if nobody wants to know.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_clear_all(
     manager: *const streambro_manager,
@@ -85,7 +86,7 @@ pub unsafe extern "C" fn streambro_manager_clear_all(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, out) = unsafe { (manager.given("manager")?, out_count.place_or_null()) };
+        let (manager, out) = unsafe { (given("manager", manager)?, place_or_null(out_count)) };
         let count = with!(manager, m => m.clear_all());
         out.set(count)
     })
@@ -94,8 +95,9 @@ pub unsafe extern "C" fn streambro_manager_clear_all(
 /// Waits until a stream is in a phase, one of `streambro_phase`, for at most `timeout_ms` milliseconds; below 0 as long as
 /// it takes.
 ///
-/// `TIMEOUT` when it has not come there in time. Errors: `NOT_FOUND`; `ENDED` when it ends before, with the reason;
-/// `INVALID_ARGUMENT` for a number that is no phase.
+/// It sees the phase that the stream is in, not one that has passed. `LIVE` is when every destination is on the air.
+/// `TIMEOUT` when it has not come there in time. Errors: `NOT_FOUND` when it does not run, also when it waits for its time;
+/// `ENDED` when it ends before; `INVALID_ARGUMENT` for a number that is no phase.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_wait_for(
     manager: *const streambro_manager,
@@ -106,7 +108,7 @@ pub unsafe extern "C" fn streambro_manager_wait_for(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, id) = unsafe { (manager.given("manager")?, id.text("id")?) };
+        let (manager, id) = unsafe { (given("manager", manager)?, text("id", id)?) };
         let phase = phase::of(phase)?;
         let id = id.to_owned();
         wait!(manager, m => async move { wait_for(m.wait_for(&id, phase), timeout_ms).await })

@@ -4,13 +4,13 @@ use std::ffi::c_char;
 
 use super::{streambro_manager, with};
 use crate::{
-    boundary::{Given, Place, Text, call},
+    boundary::{call, given, place, say, tell, text},
     error::streambro_error,
     phase::streambro_phase,
     result::streambro_result,
 };
 
-/// Says in which phase a stream is.
+/// Says in which phase a stream is, also while it waits for its time.
 ///
 /// Errors: `NOT_FOUND`, also when it has ended and is forgotten, a minute later.
 #[unsafe(no_mangle)]
@@ -23,14 +23,13 @@ pub unsafe extern "C" fn streambro_manager_phase(
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
         let (manager, id, out) =
-            unsafe { (manager.given("manager")?, id.text("id")?, out_phase.place("out_phase")?) };
+            unsafe { (given("manager", manager)?, text("id", id)?, place("out_phase", out_phase)?) };
         let status = with!(manager, m => m.status(id))?;
         out.set(status.phase.into())
     })
 }
 
-/// Writes what is known of a stream now: phases, reasons, counters, its destinations one by one. The schema is `status` in
-/// `docs/schema`.
+/// Writes what is known of a stream now: phases, reasons, counters, its destinations one by one. Form: `status`.
 ///
 /// Errors: `NOT_FOUND`.
 #[unsafe(no_mangle)]
@@ -43,12 +42,12 @@ pub unsafe extern "C" fn streambro_manager_status(
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
         let (manager, id, out) =
-            unsafe { (manager.given("manager")?, id.text("id")?, out_json.place("out_json")?) };
-        out.json(&with!(manager, m => m.status(id))?)
+            unsafe { (given("manager", manager)?, text("id", id)?, place("out_json", out_json)?) };
+        tell(out, &with!(manager, m => m.status(id))?)
     })
 }
 
-/// Writes the same of every stream as an array, by id; those that have ended included, until they are forgotten.
+/// Writes the same of every stream, by id; those that have ended included, until they are forgotten. Form: `list`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_list(
     manager: *const streambro_manager,
@@ -57,14 +56,14 @@ pub unsafe extern "C" fn streambro_manager_list(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, out) = unsafe { (manager.given("manager")?, out_json.place("out_json")?) };
-        out.json(&with!(manager, m => m.list()))
+        let (manager, out) = unsafe { (given("manager", manager)?, place("out_json", out_json)?) };
+        tell(out, &with!(manager, m => m.list()))
     })
 }
 
-/// Writes the latest lines of a stream's log as an array, oldest first.
+/// Writes the latest lines of a stream's log, oldest first. Form: `logs`.
 ///
-/// Errors: `NOT_FOUND`.
+/// Errors: `NOT_FOUND`, also for one that only waits for its time.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_logs(
     manager: *const streambro_manager,
@@ -75,12 +74,12 @@ pub unsafe extern "C" fn streambro_manager_logs(
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
         let (manager, id, out) =
-            unsafe { (manager.given("manager")?, id.text("id")?, out_json.place("out_json")?) };
-        out.json(&with!(manager, m => m.logs(id))?)
+            unsafe { (given("manager", manager)?, text("id", id)?, place("out_json", out_json)?) };
+        tell(out, &with!(manager, m => m.logs(id))?)
     })
 }
 
-/// Writes the latest runs that have ended as an array, oldest first.
+/// Writes the latest runs that have ended, oldest first. Form: `history`.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_manager_history(
     manager: *const streambro_manager,
@@ -89,12 +88,12 @@ pub unsafe extern "C" fn streambro_manager_history(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, out) = unsafe { (manager.given("manager")?, out_json.place("out_json")?) };
-        out.json(&with!(manager, m => m.history()))
+        let (manager, out) = unsafe { (given("manager", manager)?, place("out_json", out_json)?) };
+        tell(out, &with!(manager, m => m.history()))
     })
 }
 
-/// Writes what all streams used at the last measurement, together; `null` before the first.
+/// Writes what all streams used at the last measurement, together; `null` before the first. Form: `usage`.
 ///
 /// Errors: `NOT_ALLOWED` for one user.
 #[unsafe(no_mangle)]
@@ -105,8 +104,8 @@ pub unsafe extern "C" fn streambro_manager_usage(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, out) = unsafe { (manager.given("manager")?, out_json.place("out_json")?) };
-        out.json(&manager.whole()?.usage())
+        let (manager, out) = unsafe { (given("manager", manager)?, place("out_json", out_json)?) };
+        tell(out, &manager.whole()?.usage())
     })
 }
 
@@ -121,12 +120,15 @@ pub unsafe extern "C" fn streambro_manager_metrics(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, out) = unsafe { (manager.given("manager")?, out_text.place("out_text")?) };
-        out.text(manager.whole()?.open_metrics())
+        let (manager, out) = unsafe { (given("manager", manager)?, place("out_text", out_text)?) };
+        say(out, manager.whole()?.open_metrics())
     })
 }
 
-/// Compares what the manager believes with what there is, and writes what does not match: places, connections, processes.
+/// Compares what the manager believes with what there is, and writes what does not match: places, tasks, connections, disk
+/// threads. Form: `audit`.
+///
+/// Returns at once when all is well; else blocks for about a second, because starts and goodbyes are seen halfway.
 ///
 /// Errors: `NOT_ALLOWED` for one user.
 #[unsafe(no_mangle)]
@@ -137,14 +139,14 @@ pub unsafe extern "C" fn streambro_manager_audit(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, out) = unsafe { (manager.given("manager")?, out_json.place("out_json")?) };
-        let whole = manager.whole()?.clone();
-        out.json(&manager.host.wait(async move { whole.audit().await }))
+        let (manager, out) = unsafe { (given("manager", manager)?, place("out_json", out_json)?) };
+        tell(out, &manager.wait(|whole| async move { whole.audit().await })?)
     })
 }
 
-/// Looks whether this host can carry what the manager is set up for, and writes what to do about it. Blocks for a few
-/// seconds at most.
+/// Looks whether this host can carry what the manager is set up for, and writes what to do about it. Form: `doctor`.
+///
+/// Blocks for well under a second on a healthy host, and never over 10 s.
 ///
 /// Errors: `NOT_ALLOWED` for one user.
 #[unsafe(no_mangle)]
@@ -155,8 +157,7 @@ pub unsafe extern "C" fn streambro_manager_doctor(
 ) -> streambro_result {
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
-        let (manager, out) = unsafe { (manager.given("manager")?, out_json.place("out_json")?) };
-        let whole = manager.whole()?.clone();
-        out.json(&manager.host.wait(async move { whole.doctor().await }))
+        let (manager, out) = unsafe { (given("manager", manager)?, place("out_json", out_json)?) };
+        tell(out, &manager.wait(|whole| async move { whole.doctor().await })?)
     })
 }

@@ -17,6 +17,13 @@ async fn every_function_does_what_the_header_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn cpp_has_values_that_end_by_themselves_and_exceptions() {
+    let nginx = Nginx::start().await;
+    let out = Program::cpp(&["tests/c/suite.cpp"]).run([&clip(), &nginx.rtmp_url("live")]);
+    assert_eq!(out, "all is as promised\n");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn sixteen_threads_use_one_manager() {
     let nginx = Nginx::start().await;
     let out = Program::c(&["tests/c/threads.c"]).run([&clip(), &nginx.rtmp_url("live")]);

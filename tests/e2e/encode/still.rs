@@ -42,8 +42,8 @@ async fn an_ffmpeg_that_stands_still_is_replaced_in_time_and_nobody_notices() {
     .await;
     let noticed = moved.0.elapsed();
     println!("replaced {noticed:?} after its last byte");
-    // And up to half a second before another is tried.
-    assert!(noticed >= stall && noticed < stall + Duration::from_millis(1_500), "{noticed:?}");
+    // And up to half a second before another is tried, and what a busy host takes to start it.
+    assert!(noticed >= stall && noticed < stall * 4, "{noticed:?}");
     assert!(!lives(first));
     assert_eq!(next.runs, 2);
     let (status, want) = ends_watched(&stream, Reason::Finished).await;

@@ -12,7 +12,7 @@ use streambro_core::{
     Admission, AlertAction, Alerts, AllowRule, AtEnd, Block, Change, Decode, Destination, DestinationPolicy,
     Edit, Encode, Encoder, EndSignal, Event, EventFilter, EventKind, Fps, Host, IngestUrl, Item, ItemId, Lag,
     LegPhase, Memory, MissedStart, OnFailure, OnMismatch, Order, Phase, Platform, Playlist, PlaylistKind,
-    Preset, Profile, Repeat, Resume, Retry, Rotation, Sandbox, Schedule, Secret, Source, StreamId,
+    Preset, Profile, Repeat, Resume, Retry, Rotation, Sandbox, Schedule, Secret, Settings, Source, StreamId,
     StreamManager, StreamSpec, Times, Track, Trust, Tune, Unsupported, Video, Window, WindowEnd,
 };
 use streambro_tests::ffmpeg::Clip;
@@ -136,6 +136,9 @@ fn settings(faces: &mut Faces, key: &str) {
     let id = StreamId::parse("settings").expect("it is legal");
     hear!(faces, policy, EventFilter::all().stream(id.clone()).user("alice"), id);
     hear!(faces, StreamManager::builder().destinations(policy).alerts(alerts), EndSignal::Interrupt);
+    let kept = r#"{"v": 1, "renditions": {"dir": "kept", "quota_bytes": 9}, "keep_keys_in_clear": true}"#;
+    let said: Settings = serde_json::from_str(kept).expect("they are settings");
+    hear!(faces, said, said.renditions.as_ref().expect("they are there"));
     hear!(faces, Unsupported::EditList, Track::Audio);
     encoding(faces);
     let rotation = Rotation::every(Duration::from_secs(60)).pause(Duration::from_secs(5));

@@ -22,6 +22,7 @@ use crate::{
 
 /// A time at which a stream will be on the air.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Upcoming {
     /// The stream.

@@ -52,6 +52,20 @@ impl FromStr for Fps {
     }
 }
 
+#[cfg(feature = "schema")]
+impl schemars::JsonSchema for Fps {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Fps".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": ["integer", "string"],
+            "description": "Pictures a second: a number such as 30, or a fraction such as \"30000/1001\"."
+        })
+    }
+}
+
 impl Serialize for Fps {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.den {

@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 /// What encodes the picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Encoder {
@@ -68,6 +69,7 @@ impl Encoder {
 /// Other encoders have steps of their own: NVENC `p1` to `p7`, Quick Sync `veryfast` to `veryslow`, VAAPI a driver's
 /// numbers; `Ultrafast` and `Superfast` are their fastest. VideoToolbox has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Preset {
@@ -97,6 +99,7 @@ pub enum Preset {
 
 /// What the picture is like, by libx264's names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Tune {
@@ -116,6 +119,7 @@ pub enum Tune {
 
 /// The H.264 profile.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Profile {
@@ -130,6 +134,7 @@ pub enum Profile {
 
 /// What decodes the source.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Decode {
@@ -144,6 +149,7 @@ pub enum Decode {
 
 /// How much memory and how many threads ffmpeg gets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Memory {

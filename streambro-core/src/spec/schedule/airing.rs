@@ -18,13 +18,16 @@ const MOST_AT_ONCE: usize = 10_000;
 
 /// A stretch of time during which a stream is on the air.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Airing {
     /// The instant at which it begins; as JSON milliseconds since 1970.
     #[serde(rename = "start_unix_ms", with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    #[cfg_attr(feature = "schema", schemars(with = "i64"))]
     pub start: Timestamp,
     /// The instant at which it is over, if it ever is. An airing that ends when another one begins does not overlap it.
     #[serde(rename = "end_unix_ms", with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<i64>"))]
     pub end: Option<Timestamp>,
     /// Whether it ends when so much time has passed, whatever the clock shows by then.
     pub elapsed: bool,

@@ -7,11 +7,14 @@ use super::{Schedule, airing::Show, window::Change};
 
 /// When a stream is on the air, as a clock on the wall shows it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[non_exhaustive]
 pub struct Preview {
     /// When it begins.
+    #[cfg_attr(feature = "schema", schemars(with = "String"))]
     pub start: ZonedDateTime,
     /// When it is over, if it ever is.
+    #[cfg_attr(feature = "schema", schemars(with = "Option<String>"))]
     pub end: Option<ZonedDateTime>,
     /// What a change of the clock does to it.
     pub note: Option<String>,

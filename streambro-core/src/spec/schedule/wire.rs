@@ -11,6 +11,7 @@ use super::{End, MissedStart, Window, WindowEnd, cron::Cron, invalid, window::Be
 use crate::error::{Error, Result};
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Schedule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -30,6 +31,7 @@ pub(super) struct Schedule {
 }
 
 #[derive(Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Turns {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -46,6 +48,16 @@ struct Turns {
 
 /// An instant as a text, with an offset and perhaps a zone.
 struct Moment(Timestamp);
+
+#[cfg(feature = "schema")]
+as_text!(
+    Moment,
+    "Instant",
+    "An instant as in RFC 3339, such as `2026-12-24T18:00:00+01:00`, or with a zone, such as `2026-12-24T18:00[Europe/Berlin]`."
+);
+
+#[cfg(feature = "schema")]
+as_text!(OnTheWall, "CivilTime", "What a clock on the wall shows: `22:00` or `22:00:30`.");
 
 impl Serialize for Moment {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -84,6 +96,7 @@ impl<'de> Deserialize<'de> for OnTheWall {
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 enum Day {
     Mon,
