@@ -27,9 +27,13 @@ pub enum AlertAction {
 #[serde(default, deny_unknown_fields)]
 #[must_use]
 pub struct Alerts {
+    /// Processor time, in percent of one core. Default: 80.
     pub(crate) cpu_percent: f64,
+    /// Memory, in bytes. Default: 500,000,000.
     pub(crate) memory_bytes: u64,
+    /// So many samples in a row. Default: 1.
     pub(crate) hold: u32,
+    /// What to do with the stream. Default: warn.
     pub(crate) action: AlertAction,
 }
 

@@ -178,14 +178,20 @@ pub enum Trust {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Wire {
+    /// Server and application, such as `rtmps://a.rtmps.youtube.com/live2`.
     url: String,
+    /// The stream key.
     key: Secret,
+    /// Which certificates the server may show. Default: those that the system trusts.
     #[serde(default)]
     trust: Trust,
+    /// The URL of the same server's other way in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     backup: Option<String>,
+    /// When its connection is made anew. Default: before the protocol's limits only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     rotation: Option<Rotation>,
+    /// What happens when it lags. Default: it is waited for, 10 s at most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lag: Option<Lag>,
 }

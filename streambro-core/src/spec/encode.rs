@@ -41,40 +41,58 @@ const SAMPLE_RATE: u32 = 44_100;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Encode {
+    /// What encodes. Default: the first that works.
     #[serde(default)]
     pub(crate) encoder: Encoder,
+    /// Bits per second of the picture. Default: by size and frame rate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     bitrate: Option<u64>,
+    /// The most bits per second. Default: the bitrate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     max_bitrate: Option<u64>,
+    /// The size of the rate control buffer, in bits. Default: twice the bitrate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     buffer: Option<u64>,
+    /// The size of the picture. Default: as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) size: Option<Size>,
+    /// Pictures per second. Default: as they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) fps: Option<Fps>,
+    /// The time between keyframes, in milliseconds. Default: 2,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     keyframe_interval_ms: Option<u64>,
+    /// How much time the encoder takes for quality. Default: as much as this host has for it.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) preset: Preset,
+    /// What the picture is like. Default: nothing is said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) tune: Option<Tune>,
+    /// The profile of H.264. Default: high.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) profile: Profile,
+    /// Bits per second of the sound. Default: 128,000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     audio_bitrate: Option<u64>,
+    /// Samples per second of the sound. Default: 44,100.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sample_rate: Option<u32>,
+    /// Channels of the sound, 1 or 2. Default: 2.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     channels: Option<u8>,
+    /// What decodes. Default: a device where that works.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) decode: Decode,
+    /// How much memory ffmpeg may use. Default: lean.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) memory: Memory,
+    /// The device that encodes, such as `/dev/dri/renderD128`; of NVENC the number of the card. Default: the first.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) device: Option<PathBuf>,
+    /// Whether every lap is encoded anew; else the first is kept and copied.
     #[serde(default, skip_serializing_if = "is_default")]
     pub(crate) live: bool,
+    /// Options of ffmpeg, as they are. Only where the manager allows it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) raw: Vec<String>,
 }
@@ -84,7 +102,9 @@ pub struct Encode {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Size {
+    /// In pixels.
     pub(crate) width: u32,
+    /// In pixels.
     pub(crate) height: u32,
 }
 

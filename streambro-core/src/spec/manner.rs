@@ -12,7 +12,9 @@ use crate::error::{Error, ErrorKind, Result};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
+    /// How old a connection gets, in milliseconds.
     every_ms: u64,
+    /// How long it stays away, in milliseconds. Default: 0.
     #[serde(default)]
     pause_ms: u64,
 }
@@ -70,7 +72,9 @@ impl Rotation {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Lag {
+    /// Lag beyond this is given up, in milliseconds.
     most_ms: u64,
+    /// Whether content is left out then; else the clock moves.
     #[serde(default)]
     skip: bool,
 }

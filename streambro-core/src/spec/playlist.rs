@@ -17,9 +17,12 @@ const MIN_PART_MS: u64 = 100;
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Item {
+    /// The file.
     pub(crate) file: PathBuf,
+    /// Where in it it begins, in milliseconds; at the next keyframe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) from_ms: Option<u64>,
+    /// Where in it it ends, in milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) to_ms: Option<u64>,
 }
@@ -91,12 +94,16 @@ fn millis(at: Duration) -> u64 {
 pub struct Playlist {
     /// Shared with what plays: a list of a thousand films is there once.
     pub(crate) items: Vec<Arc<Item>>,
+    /// In which order.
     #[serde(default)]
     pub(crate) order: Order,
+    /// What becomes of an item that cannot be played.
     #[serde(default)]
     pub(crate) on_failure: OnFailure,
+    /// What happens when nothing follows.
     #[serde(default)]
     pub(crate) at_end: AtEnd,
+    /// What becomes of an item that does not fit.
     #[serde(default)]
     pub(crate) on_mismatch: OnMismatch,
 }

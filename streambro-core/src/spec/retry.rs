@@ -18,6 +18,7 @@ const MAX_ATTEMPTS: u32 = 1_000;
 #[serde(deny_unknown_fields)]
 #[non_exhaustive]
 pub struct Retry {
+    /// When a destination is given up. Default: never.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     budget: Option<Budget>,
 }
@@ -27,7 +28,9 @@ pub struct Retry {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Budget {
+    /// So many failures.
     attempts: u32,
+    /// In so long, in milliseconds.
     window_ms: u64,
 }
 

@@ -28,20 +28,28 @@ const _: () = assert!(MAX_DESTINATIONS <= u8::MAX as usize);
 #[serde(deny_unknown_fields)]
 pub struct StreamSpec {
     v: Version,
+    /// 1 to 64 characters of `A-Z a-z 0-9 . _ -`.
     pub(crate) id: String,
+    /// The user whose limit it counts against.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) user: Option<String>,
+    /// What plays.
     pub(crate) source: Source,
-    /// Shared with who goes there.
+    /// Where it goes: 1 to 32.
     pub(crate) destinations: Vec<Arc<Destination>>,
+    /// What happens to the picture. Default: it is copied.
     #[serde(default)]
     pub(crate) video: Video,
+    /// Who goes first when streams wait for a place: higher before lower. Default: 0.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub(crate) priority: i32,
+    /// How long a destination that fails is tried again. Default: for ever.
     #[serde(default)]
     pub(crate) retry: Retry,
+    /// Where the film goes on after an outage. Default: where it was.
     #[serde(default, skip_serializing_if = "Resume::is_default")]
     pub(crate) resume: Resume,
+    /// When it is on the air. Default: until it is stopped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) schedule: Option<Arc<Schedule>>,
 }
@@ -334,12 +342,16 @@ impl Source {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Wire {
+    /// The file that plays. This, or a playlist.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     file: Option<PathBuf>,
+    /// What plays one after the other.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     playlist: Option<Arc<Playlist>>,
+    /// What is heard instead of its own sound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sound: Option<Arc<Playlist>>,
+    /// How often it plays. Default: once.
     #[serde(default)]
     repeat: Repeat,
 }

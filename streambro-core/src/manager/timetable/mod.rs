@@ -1,6 +1,10 @@
 //! Keeps streams on the air when they should be: the agenda, and the one task that does what it says.
 
+#[cfg(test)]
+mod change_tests;
 mod clash;
+#[cfg(test)]
+mod clash_tests;
 mod places;
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ use crate::{
 
 /// A clock that shows what it was set to.
 #[derive(Clone, Debug)]
-struct Hands(Arc<Face>);
+pub(super) struct Hands(Arc<Face>);
 
 #[derive(Debug)]
 struct Face {
@@ -28,13 +28,13 @@ struct Face {
 }
 
 impl Hands {
-    fn at(time: &str) -> Self {
+    pub(super) fn at(time: &str) -> Self {
         let time = Mutex::new((instant(time), Duration::from_secs(100)));
         Self(Arc::new(Face { time, looks: AtomicU64::new(0) }))
     }
 
     /// Lets time pass until then.
-    fn go(&self, time: &str) {
+    pub(super) fn go(&self, time: &str) {
         let mut face = self.0.time.lock().unwrap_or_else(PoisonError::into_inner);
         let (from, to) = (face.0, instant(time));
         *face = (to, face.1 + Duration::try_from(to.duration_since(from)).expect("time goes on"));
@@ -53,31 +53,31 @@ impl Clock for Hands {
 }
 
 /// `10:15` on the first of June 2026, UTC, or a whole instant.
-fn instant(time: &str) -> Timestamp {
+pub(super) fn instant(time: &str) -> Timestamp {
     let whole = if time.len() == 5 { format!("2026-06-01T{time}:00Z") } else { time.to_owned() };
     whole.parse().expect("it is an instant")
 }
 
-fn between(from: &str, to: &str) -> Schedule {
+pub(super) fn between(from: &str, to: &str) -> Schedule {
     Schedule::new().starting(instant(from)).ending(instant(to))
 }
 
-fn planned(id: &str, from: &str, to: &str) -> StreamSpec {
+pub(super) fn planned(id: &str, from: &str, to: &str) -> StreamSpec {
     spec(id).schedule(between(from, to))
 }
 
 /// The same with the key of another one.
-fn with_key(id: &str, key: &str, from: &str, to: &str) -> StreamSpec {
+pub(super) fn with_key(id: &str, key: &str, from: &str, to: &str) -> StreamSpec {
     let to_key = Destination::new("rtmp://127.0.0.1:1/live", key).unwrap();
     going_to(to_key, planned(id, from, to))
 }
 
-fn going_to(destination: Destination, mut spec: StreamSpec) -> StreamSpec {
+pub(super) fn going_to(destination: Destination, mut spec: StreamSpec) -> StreamSpec {
     spec.destinations = vec![Arc::new(destination)];
     spec
 }
 
-fn without_schedule(mut spec: StreamSpec) -> StreamSpec {
+pub(super) fn without_schedule(mut spec: StreamSpec) -> StreamSpec {
     spec.schedule = None;
     spec
 }
@@ -87,12 +87,12 @@ fn of_film(film: &Path, mut spec: StreamSpec) -> StreamSpec {
     spec
 }
 
-async fn manager(clock: &Hands) -> StreamManager {
+pub(super) async fn manager(clock: &Hands) -> StreamManager {
     StreamManager::builder().clock(clock.clone()).build().await.unwrap()
 }
 
 /// Waits until something is so.
-async fn until(what: &str, mut so: impl FnMut() -> bool) {
+pub(super) async fn until(what: &str, mut so: impl FnMut() -> bool) {
     let wait = async {
         while !so() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -103,7 +103,7 @@ async fn until(what: &str, mut so: impl FnMut() -> bool) {
 
 impl StreamManager {
     /// Lets the agenda be looked at, and whatever follows from it begin.
-    async fn look_now(&self, clock: &Hands) {
+    pub(super) async fn look_now(&self, clock: &Hands) {
         for _ in 0..2 {
             let before = clock.0.looks.load(Relaxed);
             self.attend();
@@ -111,17 +111,20 @@ impl StreamManager {
         }
     }
 
-    async fn is_in(&self, id: &str, phase: Phase) {
+    pub(super) async fn is_in(&self, id: &str, phase: Phase) {
         until(&format!("{id} is {phase:?}"), || self.status(id).is_ok_and(|status| status.phase == phase))
             .await;
     }
 
-    fn is_waiting(&self, id: &str) -> bool {
+    pub(super) fn is_waiting(&self, id: &str) -> bool {
         self.status(id).is_ok_and(|status| status.phase == Phase::Scheduled)
     }
 }
 
-async fn event<T>(events: &mut Subscription, mut wanted: impl FnMut(&EventKind) -> Option<T>) -> T {
+pub(super) async fn event<T>(
+    events: &mut Subscription,
+    mut wanted: impl FnMut(&EventKind) -> Option<T>,
+) -> T {
     let wait = async {
         loop {
             if let Some(found) = wanted(&events.next().await.expect("the manager is there").kind) {
@@ -176,114 +179,6 @@ async fn an_end_that_comes_while_nobody_answers_ends_it_and_nothing_is_tried_any
 }
 
 #[tokio::test]
-async fn two_streams_to_one_key_are_refused_by_name_and_touching_ones_are_not() {
-    let manager = manager(&Hands::at("09:00")).await;
-    manager.schedule(with_key("a", "k", "10:00", "10:30")).await.unwrap();
-    let refusal = manager.schedule(with_key("b", "k", "10:15", "10:45")).await.unwrap_err();
-    assert_eq!(refusal.kind, ErrorKind::Overlap);
-    for word in ["`a`", "`b`", "2026-06-01 10:15:00", "rtmp://127.0.0.1:1/live"] {
-        assert!(refusal.detail.contains(word), "{refusal}");
-    }
-    assert!(!refusal.detail.contains("/k"), "{refusal}");
-    manager.schedule(with_key("c", "k", "10:30", "10:45")).await.unwrap();
-    manager.schedule(with_key("d", "other", "10:15", "10:45")).await.unwrap();
-    // What the other ones are may change, and is looked at anew.
-    let later = manager.reschedule("c", between("10:29", "10:45")).await.unwrap_err();
-    assert_eq!(later.kind, ErrorKind::Overlap);
-    assert_eq!(manager.extend("a", Duration::from_secs(60)).await.unwrap_err().kind, ErrorKind::Overlap);
-    assert_eq!(manager.clear_end("a").await.unwrap_err().kind, ErrorKind::Overlap);
-    assert_eq!(manager.upcoming(9).len(), 3);
-    manager.cancel("c").await.unwrap();
-    assert!(manager.clear_end("a").await.unwrap());
-    assert_eq!(
-        manager.schedule(with_key("c", "k", "23:00", "23:30")).await.unwrap_err().kind,
-        ErrorKind::Overlap
-    );
-}
-
-#[tokio::test]
-async fn a_key_is_the_same_key_with_tls_and_as_a_backup_but_not_at_another_host() {
-    let manager = manager(&Hands::at("09:00")).await;
-    let to = |id: &str, destination: Destination| going_to(destination, planned(id, "10:00", "11:00"));
-    let at = |url: &str| Destination::new(url, "k").unwrap();
-    manager.schedule(to("a", at("rtmp://one.example/live2"))).await.unwrap();
-    let tls =
-        if cfg!(feature = "tls") { "rtmps://one.example/live2" } else { "rtmp://one.example/live2?x=1" };
-    let clash = |error: crate::Error| assert_eq!(error.kind, ErrorKind::Overlap, "{error}");
-    clash(manager.schedule(to("b", at(tls))).await.unwrap_err());
-    let backup = at("rtmp://two.example/live2").backup("rtmp://one.example/live2").unwrap();
-    clash(manager.schedule(to("b", backup)).await.unwrap_err());
-    manager.schedule(to("b", at("rtmp://two.example/live2"))).await.unwrap();
-    manager.schedule(to("c", at("rtmp://one.example/app"))).await.unwrap();
-}
-
-#[tokio::test]
-async fn of_another_users_stream_a_refusal_says_nothing() {
-    let manager = manager(&Hands::at("09:00")).await;
-    let (alice, bob) = (manager.as_user("alice"), manager.as_user("bob"));
-    alice.schedule(with_key("hers", "k", "10:00", "10:30")).await.unwrap();
-    let refusal = bob.schedule(with_key("his", "k", "10:15", "10:45")).await.unwrap_err();
-    assert_eq!(refusal.kind, ErrorKind::Overlap);
-    assert!(!refusal.detail.contains("hers"), "{refusal}");
-    let taken = bob.schedule(planned("hers", "12:00", "12:30")).await.unwrap_err();
-    assert_eq!((taken.kind, &*taken.detail), (ErrorKind::AlreadyExists, "this id is taken; choose another"));
-    assert_eq!(bob.cancel("hers").await.unwrap_err().kind, ErrorKind::NotFound);
-    assert_eq!(bob.stop("hers").unwrap_err().kind, ErrorKind::NotFound);
-    assert_eq!(bob.status("hers").unwrap_err().kind, ErrorKind::NotFound);
-    assert_eq!((bob.list().len(), bob.upcoming(5).len(), bob.clear_all()), (0, 0, 0));
-    assert_eq!((alice.list().len(), alice.upcoming(5).len(), alice.clear_all()), (1, 1, 1));
-    assert!(manager.list().is_empty() && manager.upcoming(5).is_empty());
-}
-
-#[tokio::test]
-async fn a_start_by_hand_is_refused_where_something_is_planned_unless_it_ends_before() {
-    let clock = Hands::at("09:00");
-    let manager = manager(&clock).await;
-    manager.schedule(with_key("planned", "k", "10:00", "10:30")).await.unwrap();
-    let by_hand = without_schedule(with_key("by-hand", "k", "10:00", "10:30"));
-    assert_eq!(manager.start(by_hand.clone()).await.unwrap_err().kind, ErrorKind::Overlap);
-    let stream = manager.start(by_hand.clone().schedule(between("09:00", "10:00"))).await.unwrap();
-    // The other way round: what runs has no end that is known.
-    let free = manager.start(without_schedule(with_key("free", "f", "10:00", "10:30")));
-    free.await.unwrap();
-    let refusal = manager.schedule(with_key("later", "f", "20:00", "20:30")).await.unwrap_err();
-    assert_eq!(refusal.kind, ErrorKind::Overlap);
-    let refusal = manager.add_destination("free", Destination::new("rtmp://127.0.0.1:1/live", "k").unwrap());
-    assert_eq!(refusal.unwrap_err().kind, ErrorKind::Overlap);
-    clock.go("10:00");
-    assert_eq!(timeout(BOUND, stream.ended()).await.unwrap().reason, Some(Reason::ScheduleEnded));
-    manager.is_in("planned", Phase::Starting).await;
-}
-
-#[tokio::test]
-async fn limits_are_checked_over_what_is_to_come() {
-    let clock = Hands::at("09:00");
-    let builder = || StreamManager::builder().clock(clock.clone()).max_streams(2).max_streams_per_user(1);
-    let manager = builder().build().await.unwrap();
-    manager.schedule(planned("a", "10:00", "10:30").user("alice")).await.unwrap();
-    let refusal = manager.schedule(planned("b", "10:15", "11:00").user("alice")).await.unwrap_err();
-    assert_eq!(refusal.kind, ErrorKind::LimitReached);
-    assert!(refusal.detail.contains("2026-06-01 10:15:00") && refusal.detail.contains("alice"), "{refusal}");
-    manager.schedule(planned("b", "10:30", "11:00").user("alice")).await.unwrap();
-    manager.schedule(planned("c", "10:00", "11:00").user("bob")).await.unwrap();
-    let refusal = manager.schedule(planned("d", "10:40", "11:30").user("carl")).await.unwrap_err();
-    assert_eq!(refusal.kind, ErrorKind::LimitReached);
-    assert!(refusal.detail.contains("more than 2 streams"), "{refusal}");
-    // What runs counts as well, for nobody knows when it ends.
-    manager.start(spec("runs")).await.unwrap();
-    assert_eq!(
-        manager.schedule(planned("d", "10:10", "10:20")).await.unwrap_err().kind,
-        ErrorKind::LimitReached
-    );
-    manager.schedule(planned("d", "11:00", "11:30").user("carl")).await.unwrap();
-
-    let queue = builder().admission(Admission::Queue { max_waiting: 5 }).build().await.unwrap();
-    for id in ["a", "b", "c"] {
-        queue.schedule(planned(id, "10:00", "11:00").user("alice")).await.unwrap();
-    }
-}
-
-#[tokio::test]
 async fn a_start_by_hand_must_be_in_its_time_and_ends_with_it() {
     let clock = Hands::at("09:00");
     let manager = manager(&clock).await;
@@ -309,67 +204,6 @@ async fn a_start_by_hand_must_be_in_its_time_and_ends_with_it() {
     assert_eq!(timeout(BOUND, again.ended()).await.unwrap().reason, Some(Reason::ScheduleEnded));
     let late = manager.start(planned("b", "10:00", "10:30")).await.unwrap_err();
     assert!(late.detail.contains("nothing is left"), "{late}");
-}
-
-#[tokio::test]
-async fn the_end_can_be_moved_and_dropped_while_it_runs() {
-    let clock = Hands::at("10:00");
-    let manager = manager(&clock).await;
-    manager.schedule(planned("a", "10:00", "10:30")).await.unwrap();
-    manager.is_in("a", Phase::Starting).await;
-    let extended = manager.extend("a", Duration::from_secs(15 * 60)).await.unwrap();
-    assert_eq!(extended.end, Some(instant("10:45")));
-    clock.go("10:40");
-    manager.look_now(&clock).await;
-    assert!(manager.clear_end("a").await.unwrap());
-    assert!(!manager.clear_end("a").await.unwrap(), "there is none any more");
-    assert_eq!(manager.extend("a", Duration::from_secs(1)).await.unwrap_err().kind, ErrorKind::InvalidSpec);
-    clock.go("23:00");
-    manager.look_now(&clock).await;
-    let run = manager.stream("a").unwrap();
-    assert_eq!(run.status().phase, Phase::Starting);
-    // A duration of nothing ends now.
-    assert_eq!(manager.reschedule("a", Schedule::new().lasting(Duration::ZERO)).await.unwrap(), None);
-    assert_eq!(timeout(BOUND, run.ended()).await.unwrap().reason, Some(Reason::ScheduleEnded));
-    assert_eq!(manager.extend("a", Duration::from_secs(1)).await.unwrap_err().kind, ErrorKind::NotFound);
-    assert_eq!(
-        manager.schedule(spec("b").schedule(Schedule::new().lasting(Duration::ZERO))).await.unwrap(),
-        None
-    );
-}
-
-#[tokio::test]
-async fn what_runs_and_is_wanted_by_the_new_schedule_as_well_goes_on() {
-    let clock = Hands::at("10:00");
-    let manager = manager(&clock).await;
-    manager.schedule(planned("a", "10:00", "10:30")).await.unwrap();
-    manager.is_in("a", Phase::Starting).await;
-    let run = manager.stream("a").unwrap();
-    let now = manager.reschedule("a", between("09:50", "10:10")).await.unwrap().unwrap();
-    assert_eq!(now.end, Some(instant("10:10")));
-    manager.look_now(&clock).await;
-    assert!(Arc::ptr_eq(&run.0, &manager.stream("a").unwrap().0) && !run.0.is_stopping());
-    let next = manager.reschedule("a", between("12:00", "12:10")).await.unwrap().unwrap();
-    assert_eq!(next.start, instant("12:00"));
-    assert_eq!(timeout(BOUND, run.ended()).await.unwrap().reason, Some(Reason::ScheduleEnded));
-    until("it waits", || manager.is_waiting("a")).await;
-}
-
-#[tokio::test]
-async fn cancelling_ends_what_runs_and_leaves_no_plan() {
-    let clock = Hands::at("10:00");
-    let manager = manager(&clock).await;
-    let window = Window::daily(civil::time(10, 0, 0, 0), civil::time(11, 0, 0, 0));
-    manager.schedule(spec("a").schedule(Schedule::new().window(window))).await.unwrap();
-    manager.is_in("a", Phase::Starting).await;
-    let run = manager.stream("a").unwrap();
-    manager.cancel("a").await.unwrap();
-    assert_eq!(timeout(BOUND, run.ended()).await.unwrap().reason, Some(Reason::Stopped));
-    assert!(manager.upcoming(5).is_empty());
-    assert_eq!(manager.cancel("a").await.unwrap_err().kind, ErrorKind::NotFound);
-    clock.go("2026-06-02T10:30:00Z");
-    manager.look_now(&clock).await;
-    assert_eq!(manager.status("a").unwrap().phase, Phase::Ended);
 }
 
 #[tokio::test]
@@ -442,63 +276,6 @@ async fn while_the_clock_shows_1970_nothing_begins_and_then_everything_that_is_d
 }
 
 #[tokio::test]
-async fn a_replaced_stream_has_the_schedule_of_the_new_spec() {
-    let clock = Hands::at("10:00");
-    let manager = manager(&clock).await;
-    manager.schedule(planned("a", "10:00", "10:30")).await.unwrap();
-    manager.is_in("a", Phase::Starting).await;
-    let late = manager.replace(planned("a", "11:00", "11:30")).await.unwrap_err();
-    assert_eq!(late.kind, ErrorKind::InvalidSpec, "{late}");
-    let second = manager.replace(planned("a", "10:00", "10:45").priority(3)).await.unwrap();
-    clock.go("10:30");
-    manager.look_now(&clock).await;
-    assert!(!second.0.is_stopping(), "the end of the first run is none of this one");
-    clock.go("10:45");
-    assert_eq!(timeout(BOUND, second.ended()).await.unwrap().reason, Some(Reason::ScheduleEnded));
-
-    manager.schedule(planned("b", "10:45", "11:00")).await.unwrap();
-    manager.is_in("b", Phase::Starting).await;
-    let free = manager.replace(spec("b").priority(3)).await.unwrap();
-    clock.go("12:00");
-    manager.look_now(&clock).await;
-    assert!(!free.0.is_stopping(), "it has no schedule any more");
-}
-
-#[tokio::test]
-async fn a_stream_that_runs_gets_a_schedule_by_being_replaced_and_goes_on() {
-    let clock = Hands::at("10:00");
-    let manager = manager(&clock).await;
-    let stream = manager.start(spec("a")).await.unwrap();
-    manager.is_in("a", Phase::Starting).await;
-    let refusal = manager.start(planned("a", "10:00", "10:30")).await.unwrap_err();
-    assert_eq!(refusal.kind, ErrorKind::AlreadyExists);
-    assert!(refusal.detail.contains("`schedule`"), "{refusal}");
-    assert_eq!(
-        manager.schedule(planned("a", "10:00", "10:30")).await.unwrap_err().kind,
-        ErrorKind::AlreadyExists
-    );
-    let same = manager.replace(planned("a", "10:00", "10:30")).await.unwrap();
-    assert!(Arc::ptr_eq(&stream.0, &same.0), "no connection notices");
-    clock.go("10:30");
-    assert_eq!(timeout(BOUND, stream.ended()).await.unwrap().reason, Some(Reason::ScheduleEnded));
-}
-
-#[tokio::test]
-async fn what_is_cancelled_while_it_is_being_started_leaves_no_plan() {
-    let clock = Hands::at("10:00");
-    let manager = manager(&clock).await;
-    let window = Window::daily(civil::time(10, 0, 0, 0), civil::time(11, 0, 0, 0));
-    let daily = || spec("a").schedule(Schedule::new().window(window.clone()));
-    let held_up = manager.0.sources.shelf.hold_up().await;
-    let mut opening = Box::pin(manager.start(daily()));
-    begin(&mut opening).await;
-    manager.clear_all();
-    drop(held_up);
-    timeout(BOUND, opening.await.unwrap().ended()).await.unwrap();
-    assert!(manager.upcoming(5).is_empty());
-}
-
-#[tokio::test]
 async fn a_start_that_outlasts_its_window_does_not_count_for_the_next() {
     let clock = Hands::at("10:00");
     let manager = manager(&clock).await;
@@ -535,26 +312,6 @@ async fn a_start_by_hand_beside_the_planned_one_is_the_same_run() {
     manager.is_in("a", Phase::Starting).await;
     manager.look_now(&clock).await;
     assert!(Arc::ptr_eq(&stream.0, &manager.stream("a").unwrap().0) && !stream.0.is_stopping());
-}
-
-#[tokio::test]
-async fn each_change_of_a_plan_is_told_once() {
-    let clock = Hands::at("09:00");
-    let manager = manager(&clock).await;
-    let mut events = manager.subscribe(1_024);
-    manager.schedule(planned("a", "10:00", "10:30")).await.unwrap();
-    manager.look_now(&clock).await;
-    clock.go("10:00");
-    manager.look_now(&clock).await;
-    manager.is_in("a", Phase::Starting).await;
-    manager.look_now(&clock).await;
-    let mut told = vec![];
-    while let Some(event) = events.try_next() {
-        if let EventKind::Schedule { now, next } = event.kind {
-            told.push((now.is_some(), next.is_some()));
-        }
-    }
-    assert_eq!(told, [(false, true), (true, false)]);
 }
 
 #[tokio::test]

@@ -14,18 +14,25 @@ use crate::error::{Error, Result};
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub(super) struct Schedule {
+    /// The IANA zone of its civil times, such as `Europe/Berlin`. Default: UTC.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     zone: Option<String>,
+    /// When it begins. Default: when it is handed in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     start: Option<Moment>,
+    /// When it ends for good.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     end: Option<Moment>,
+    /// How long it lasts from its start, in milliseconds. In place of an end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     for_ms: Option<i64>,
+    /// What the clock shows when it ends for good. In place of an end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     until: Option<OnTheWall>,
+    /// When it is on the air in between. Default: all the time.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     windows: Vec<Turns>,
+    /// What happens to a start that was missed.
     #[serde(default)]
     missed: MissedStart,
 }
@@ -34,14 +41,19 @@ pub(super) struct Schedule {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 struct Turns {
+    /// On which days. Default: on every day.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     days: Vec<Day>,
+    /// When a window begins.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     from: Option<OnTheWall>,
+    /// The same in the syntax of cron. In place of days and a begin.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cron: Option<String>,
+    /// When a window ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     until: Option<OnTheWall>,
+    /// How long a window lasts, in milliseconds. In place of an end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     for_ms: Option<i64>,
 }
@@ -52,7 +64,7 @@ struct Moment(Timestamp);
 #[cfg(feature = "schema")]
 as_text!(
     Moment,
-    "Instant",
+    "Moment",
     "An instant as in RFC 3339, such as `2026-12-24T18:00:00+01:00`, or with a zone, such as `2026-12-24T18:00[Europe/Berlin]`."
 );
 
