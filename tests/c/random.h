@@ -41,7 +41,7 @@ static inline const char *text(void) {
                        "[\"skip\"]",
                        "{\"file\": \"x\"}",
                        "{\"windows\": [{\"from\": \"10:00\", \"for_ms\": 1000}]}",
-                       "/no/such",
+                       "/proc/no/such",
                        clip,
                        url,
                        dir};

@@ -11,8 +11,8 @@ use jiff::{Timestamp, civil};
 use tokio::time::timeout;
 
 use crate::{
-    Admission, Clock, Destination, ErrorKind, EventKind, Phase, Reason, Schedule, Source, StreamManager,
-    StreamSpec, Subscription, Window,
+    Clock, Destination, ErrorKind, EventKind, Phase, Reason, Schedule, Source, StreamManager, StreamSpec,
+    Subscription, Window,
     manager::tests::{BOUND, begin, spec},
     schedule::Entry,
 };
