@@ -40,7 +40,7 @@
  * Blocking   Functions that wait for a disk, for ffmpeg or for something to happen say so; with a state directory those that
  *            plan streams wait for its disk. All others return at once. None may be called from a signal handler.
  * Panics     A mistake in streambro itself is caught and told as PANICKED. The process and all other streams go on.
- * Fork       Once there was a manager, a child that was forked gets FORKED from everything but `streambro_..._free`, which
+ * Fork       Once it has threads of its own, a child that was forked gets FORKED from everything but `streambro_..._free`, which
  *            forgets; `exec` in it is fine. As long as it lives without `exec`, it holds what it inherited: connections that
  *            break stay open at the server, and an ffmpeg outlives a parent that is killed.
  * Signals    The library installs no handler, and its threads take none of the host's signals but SIGPROF.

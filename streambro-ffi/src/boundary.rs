@@ -115,9 +115,16 @@ pub(crate) fn parse<T: DeserializeOwned>(name: &str, json: &str) -> Result<T> {
 
 /// What a reader of JSON says, without the texts that it quotes: a key may stand in a wrong place.
 fn without_values(says: &str) -> String {
-    let Some((before, quoted)) = says.split_once("string \"") else { return says.to_owned() };
-    let after = quoted.rsplit_once("\", expected").map_or("", |(_, after)| after);
-    format!("{before}a string, expected{after}")
+    for (opens, closes, instead) in [
+        ("string \"", "\", expected", "a string"),
+        ("unknown variant `", "`, expected", "an unknown variant"),
+    ] {
+        if let Some((before, quoted)) = says.split_once(opens) {
+            let after = quoted.rsplit_once(closes).map_or("", |(_, after)| after);
+            return format!("{before}{instead}, expected{after}");
+        }
+    }
+    says.to_owned()
 }
 
 /// Hands over a text.
@@ -173,6 +180,7 @@ mod tests {
             r#""canary-key""#,
             r#"{"url": "rtmp://127.0.0.1/live", "key": "k", "backup": ["canary-key"]}"#,
             r#"{"url": "rtmp://127.0.0.1/live", "key": 7}"#,
+            r#"{"url": "rtmp://127.0.0.1/live", "key": "k", "trust": "canary-key"}"#,
             r#"{"url": "rtmp://127.0.0.1/live", "key": "k", "lag": "canary-key\", expected nothing"}"#,
         ] {
             let error = parse::<Destination>("destination", json).unwrap_err();

@@ -25,15 +25,15 @@ pub(crate) fn guard<T>(body: impl FnOnce() -> T) -> Result<T, String> {
     keep_quiet();
     let _ = GUARDS.try_with(|guards| guards.set(guards.get() + 1));
     // What a panic leaves behind is only ever looked at through locks that know of it.
-    let outcome = catch_unwind(AssertUnwindSafe(body));
-    let _ = GUARDS.try_with(|guards| guards.set(guards.get().saturating_sub(1)));
-    outcome.map_err(|panic| {
-        let text = words(&*panic);
+    let outcome = catch_unwind(AssertUnwindSafe(body)).map_err(|panic| {
+        let place = PLACE.try_with(RefCell::take).unwrap_or_default();
+        let text = format!("{} ({place})", words(&*panic));
         // What is thrown may throw when it is dropped.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
-        let place = PLACE.try_with(RefCell::take).unwrap_or_default();
-        format!("{text} ({place})")
-    })
+        text
+    });
+    let _ = GUARDS.try_with(|guards| guards.set(guards.get().saturating_sub(1)));
+    outcome
 }
 
 /// Lets our own panics say nothing on standard error: a code tells of them, or the reason of a stream.
