@@ -105,19 +105,28 @@ fn allocates_nothing(
     });
     let (manager, streams) = streams;
     let packets = || streams.iter().map(|stream| stream.status().legs[0].packets).sum::<u64>();
-    let before = packets();
-    let counted = allocation_counter::measure(|| {
-        // Long enough for two joints. Looking at a stream allocates, so nobody looks.
-        runtime.block_on(async { tokio::time::sleep(Duration::from_millis(4_500)).await });
-    });
-    let sent = packets() - before;
-    let laps = streams.iter().map(|stream| stream.status().laps).min().unwrap();
-    assert!(laps >= 3, "{laps} laps");
-    assert!(sent > STREAMS as u64 * 100, "{sent} packets");
-    assert_eq!(counted.count_total, 0, "{counted:?} in {sent} packets");
-    let statuses = streams.iter().map(|stream| stream.status()).collect();
-    runtime.block_on(manager.shutdown(Duration::from_secs(5)));
-    statuses
+    // On a host that is busy with something else a stream may lag, which is told, and telling allocates: once more then.
+    for _ in 0..5 {
+        let mut news = manager.subscribe(100);
+        let before = packets();
+        let counted = allocation_counter::measure(|| {
+            // Long enough for two joints. Looking at a stream allocates, so nobody looks.
+            runtime.block_on(async { tokio::time::sleep(Duration::from_millis(4_500)).await });
+        });
+        if let Ok(Some(event)) = news.next_blocking(Some(Duration::ZERO)) {
+            println!("{event:?}");
+            continue;
+        }
+        let sent = packets() - before;
+        let laps = streams.iter().map(|stream| stream.status().laps).min().unwrap();
+        assert!(laps >= 3, "{laps} laps");
+        assert!(sent > STREAMS as u64 * 100, "{sent} packets");
+        assert_eq!(counted.count_total, 0, "{counted:?} in {sent} packets");
+        let statuses = streams.iter().map(|stream| stream.status()).collect();
+        runtime.block_on(manager.shutdown(Duration::from_secs(5)));
+        return statuses;
+    }
+    panic!("in five stretches of time there was not one in which nothing happened");
 }
 
 async fn until_lap(streams: &[streambro_core::Stream], lap: u64) {

@@ -71,21 +71,25 @@ async fn a_start_that_is_dropped_on_the_way_takes_no_place() {
     let nginx = Nginx::start().await;
     let (clip, manager) = (clip().await, narrow().await);
     let wanted = |id: &str| spec(id, &clip, Repeat::Forever, &nginx.rtmp_url("live"), id);
-    let start = loop {
-        let mut start = Box::pin(manager.start(wanted("dropped")));
+    let mut tries = 0;
+    let (id, start) = loop {
+        tries += 1;
+        // A name for each try: an ended run is still told of by its name.
+        let id = format!("dropped {tries}");
+        let mut start = Box::pin(manager.start(wanted(&id)));
         match std::future::poll_fn(|context| Poll::Ready(start.as_mut().poll(context))).await {
             // Begun, and waiting for the thread that opens the file.
-            Poll::Pending => break start,
+            Poll::Pending => break (id, start),
             // That was quicker: once more.
             Poll::Ready(started) => {
-                manager.stop("dropped").unwrap();
+                manager.stop(id.as_str()).unwrap();
                 ends(&started.unwrap(), Reason::Stopped).await;
             }
         }
     };
-    assert_eq!(manager.status("dropped").unwrap().phase, Phase::Preparing);
+    assert_eq!(manager.status(id.as_str()).unwrap().phase, Phase::Preparing);
     drop(start);
-    assert_eq!(manager.status("dropped").unwrap_err().kind, ErrorKind::NotFound);
+    assert_eq!(manager.status(id.as_str()).unwrap_err().kind, ErrorKind::NotFound);
     live(&manager.start(wanted("kept")).await.unwrap()).await;
 }
 
