@@ -3,11 +3,11 @@
 use std::ffi::c_char;
 
 use streambro_core::{Builder, Renditions, Settings};
+use streambro_embed::Threads;
 
 use crate::{
     boundary::{DONE, call, changed, free, given, look, misused, parse, place, tell, text},
     error::streambro_error,
-    host::Host,
     manager::streambro_manager,
     result::streambro_result,
 };
@@ -197,10 +197,10 @@ pub unsafe extern "C" fn streambro_builder_build(
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
         let (builder, out) = unsafe { (given("builder", builder)?, place("out_manager", out_manager)?) };
-        let host = Host::new(builder.threads)?;
+        let threads = Threads::new(builder.threads)?;
         let settings = builder.settings.clone();
-        let manager = host.wait(async { Builder::from(settings).build().await })??;
-        out.give(streambro_manager::new(manager, host))
+        let manager = threads.wait(async { Builder::from(settings).build().await })??;
+        out.give(streambro_manager::new(manager, threads))
     })
 }
 
@@ -218,7 +218,7 @@ pub unsafe extern "C" fn streambro_builder_doctor(
         // SAFETY: the caller keeps to the conventions.
         let (builder, out) = unsafe { (given("builder", builder)?, place("out_json", out_json)?) };
         let settings = builder.settings.clone();
-        tell(out, &Host::new(1)?.wait(async { Builder::from(settings).doctor().await })?)
+        tell(out, &Threads::new(1)?.wait(async { Builder::from(settings).doctor().await })?)
     })
 }
 

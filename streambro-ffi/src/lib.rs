@@ -12,7 +12,6 @@ pub mod error;
 pub mod events;
 #[cfg(feature = "test-hooks")]
 mod hooks;
-mod host;
 pub mod manager;
 pub mod media;
 pub mod phase;

@@ -1,17 +1,11 @@
 //! What needs no manager: looking into files, and at the host.
 
-use std::{
-    ffi::{OsString, c_char},
-    fs::{self, File},
-    io::{self, Write},
-    path::PathBuf,
-    process,
-};
+use std::ffi::c_char;
 
-use streambro_core::{Encode, ErrorKind, Host, Platform, Repeat};
+use streambro_core::{Encode, Host, Platform};
 
 use crate::{
-    boundary::{call, fault, parse, place, tell, text},
+    boundary::{call, parse, place, tell, text},
     error::streambro_error,
     result::streambro_result,
 };
@@ -70,10 +64,7 @@ pub unsafe extern "C" fn streambro_remux(
         // SAFETY: the caller keeps to the conventions.
         let (path, target, out) =
             unsafe { (text("path", path)?, text("target", target)?, place("out_json", out_json)?) };
-        let mut draft = Draft { target: target.into(), written: None };
-        let report = streambro_core::remux(path.as_ref(), &mut draft, Repeat::Times(times))?;
-        draft.keep().map_err(|error| fault(ErrorKind::Host, target, error.to_string()))?;
-        tell(out, &report)
+        tell(out, &streambro_embed::remux(path.as_ref(), target.as_ref(), times)?)
     })
 }
 
@@ -108,55 +99,4 @@ pub unsafe extern "C" fn streambro_platform(
         let platform: Platform = parse("platform", platform_json)?;
         tell(out, platform.profile())
     })
-}
-
-/// A file that takes its place once it is whole. It is begun with its first byte: by then the source is open.
-struct Draft {
-    target: PathBuf,
-    /// Where it is until then.
-    written: Option<(PathBuf, File)>,
-}
-
-impl Draft {
-    fn begin(&mut self) -> io::Result<&mut File> {
-        let (_, file) = match &mut self.written {
-            Some(written) => written,
-            written => {
-                let mut name = OsString::from(".");
-                name.push(self.target.file_name().ok_or(io::ErrorKind::InvalidInput)?);
-                name.push(format!(".{}", process::id()));
-                let path = self.target.with_file_name(name);
-                let file = File::create_new(&path)?;
-                written.insert((path, file))
-            }
-        };
-        Ok(file)
-    }
-
-    fn keep(mut self) -> io::Result<()> {
-        self.begin()?;
-        if let Some((path, _)) = &self.written {
-            fs::rename(path, &self.target)?;
-        }
-        self.written = None;
-        Ok(())
-    }
-}
-
-impl Write for Draft {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.begin()?.write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.written.as_mut().map_or(Ok(()), |(_, file)| file.flush())
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        if let Some((path, _)) = &self.written {
-            let _ = fs::remove_file(path);
-        }
-    }
 }

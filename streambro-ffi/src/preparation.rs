@@ -3,12 +3,12 @@
 use std::{ffi::c_char, sync::Arc};
 
 use streambro_core::Preparation;
+use streambro_embed::Threads;
 use tokio::time::timeout;
 
 use crate::{
     boundary::{DONE, call, free_or_forget, given, look, place, tell},
     error::streambro_error,
-    host::Host,
     manager::patience,
     result::streambro_result,
 };
@@ -20,12 +20,12 @@ use crate::{
 #[derive(Debug)]
 pub struct streambro_preparation {
     preparation: Arc<Preparation>,
-    host: Host,
+    threads: Threads,
 }
 
 impl streambro_preparation {
-    pub(crate) fn new(preparation: Preparation, host: Host) -> Self {
-        Self { preparation: Arc::new(preparation), host }
+    pub(crate) fn new(preparation: Preparation, threads: Threads) -> Self {
+        Self { preparation: Arc::new(preparation), threads }
     }
 }
 
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn streambro_preparation_wait(
         let (preparation, out) =
             unsafe { (given("preparation", preparation)?, place("out_json", out_json)?) };
         let handle = Arc::clone(&preparation.preparation);
-        let outcome = preparation.host.wait(async move {
+        let outcome = preparation.threads.wait(async move {
             match patience(timeout_ms) {
                 None => Some(handle.wait().await),
                 Some(patience) => timeout(patience, handle.wait()).await.ok(),

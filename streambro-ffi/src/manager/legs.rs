@@ -3,8 +3,9 @@
 use std::ffi::c_char;
 
 use streambro_core::Destination;
+use streambro_embed::with;
 
-use super::{streambro_manager, with};
+use super::streambro_manager;
 use crate::{
     boundary::{DONE, call, given, parse, place, text},
     error::streambro_error,

@@ -3,8 +3,9 @@
 use std::ffi::c_char;
 
 use streambro_core::{Edit, PlaylistKind};
+use streambro_embed::with;
 
-use super::{streambro_manager, wait, with};
+use super::{streambro_manager, wait};
 use crate::{
     boundary::{Result, call, given, misused, parse, place, tell, text},
     error::streambro_error,

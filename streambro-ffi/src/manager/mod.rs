@@ -7,15 +7,15 @@ pub mod schedule;
 pub mod streams;
 pub mod views;
 
-use std::{ffi::c_char, time::Duration};
+use std::{ffi::c_char, ops::Deref, time::Duration};
 
-use streambro_core::{ErrorKind, EventFilter, StreamId, StreamManager, UserScope};
+use streambro_core::StreamManager;
+use streambro_embed::{Scope, Threads};
 
 use crate::{
-    boundary::{DONE, Result, call, fault, free_or_forget, given, look, place, text, text_or_null},
+    boundary::{DONE, call, free_or_forget, given, look, place, text, text_or_null},
     error::streambro_error,
     events::streambro_events,
-    host::Host,
     result::streambro_result,
 };
 
@@ -39,69 +39,34 @@ use crate::{
 /// `streambro_manager_extend`, `streambro_manager_clear_end`, `streambro_manager_cancel`, `streambro_manager_upcoming`.
 /// Renditions: `streambro_manager_prepare`, `streambro_manager_renditions`, `streambro_manager_clear_renditions`.
 #[derive(Debug)]
-pub struct streambro_manager {
-    // Before the threads that it needs to end its streams.
-    manager: StreamManager,
-    user: Option<UserScope>,
-    host: Host,
-}
+pub struct streambro_manager(Scope);
 
 impl streambro_manager {
-    pub(crate) fn new(manager: StreamManager, host: Host) -> Self {
-        Self { manager, user: None, host }
-    }
-
-    /// The manager, for what is no single user's.
-    ///
-    /// # Errors
-    /// `NotAllowed`.
-    fn whole(&self) -> Result<&StreamManager> {
-        match &self.user {
-            None => Ok(&self.manager),
-            Some(user) => Err(fault(
-                ErrorKind::NotAllowed,
-                user.user(),
-                "this concerns the whole manager; ask the one that `streambro_builder_build` made",
-            )),
-        }
-    }
-
-    /// Does something with it on its threads, and waits.
-    ///
-    /// # Errors
-    /// As [`whole`](Self::whole).
-    fn wait<F>(&self, work: impl FnOnce(StreamManager) -> F) -> Result<F::Output>
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        self.host.wait(work(self.whole()?.clone()))
+    pub(crate) fn new(manager: StreamManager, threads: Threads) -> Self {
+        Self(Scope::new(manager, threads))
     }
 }
 
-/// Does something with the manager as its caller may use it: `with!(manager, m => m.list())`.
-macro_rules! with {
-    ($manager:expr, $scope:ident => $work:expr) => {
-        match &$manager.user {
-            None => {
-                let $scope = &$manager.manager;
-                $work
-            }
-            Some($scope) => $work,
-        }
-    };
+impl Deref for streambro_manager {
+    type Target = Scope;
+
+    fn deref(&self) -> &Scope {
+        &self.0
+    }
 }
 
-/// The same with what takes time: `wait!(manager, m => m.start(spec))`. What it names is moved.
+/// Does something with what a manager sees on its threads, and waits: `wait!(manager, m => m.start(spec))`. What it names is
+/// moved.
 macro_rules! wait {
-    ($manager:expr, $scope:ident => $work:expr) => {
-        crate::manager::with!($manager, $scope => {
-            let $scope = $scope.clone();
-            $manager.host.wait(async move { $work.await }).flatten()
+    ($manager:expr, $seen:ident => $work:expr) => {
+        streambro_embed::with!($manager, $seen => {
+            let $seen = $seen.clone();
+            $manager.threads().wait(async move { $work.await }).flatten()
         })
     };
 }
 
-use {wait, with};
+use wait;
 
 /// How long a wait lasts; below zero there is no end to it.
 pub(crate) fn patience(timeout_ms: i64) -> Option<Duration> {
@@ -122,9 +87,7 @@ pub unsafe extern "C" fn streambro_manager_as_user(
         // SAFETY: the caller keeps to the conventions.
         let (manager, user, out) =
             unsafe { (given("manager", manager)?, text("user", user)?, place("out_manager", out_manager)?) };
-        let scope = manager.whole()?.as_user(user);
-        let (manager, host) = (manager.manager.clone(), manager.host.clone());
-        out.give(streambro_manager { manager, user: Some(scope), host })
+        out.give(streambro_manager(manager.as_user(user)?))
     })
 }
 
@@ -145,14 +108,7 @@ pub unsafe extern "C" fn streambro_manager_subscribe(
         let (manager, id, out) = unsafe {
             (given("manager", manager)?, text_or_null("id", id)?, place("out_events", out_events)?)
         };
-        let mut filter = EventFilter::all();
-        if let Some(user) = &manager.user {
-            filter = filter.user(user.user());
-        }
-        if let Some(id) = id {
-            filter = filter.stream(StreamId::parse(id)?);
-        }
-        out.give(streambro_events::new(manager.manager.subscribe_to(filter, capacity)))
+        out.give(streambro_events::new(manager.subscribe(id, capacity)?))
     })
 }
 

@@ -175,7 +175,7 @@ pub unsafe extern "C" fn streambro_manager_prepare(
         let source: Source = parse("source", source_json)?;
         let video: Video = parse("video", video_json)?;
         let preparation = manager.wait(|whole| async move { whole.prepare(&source, video).await })??;
-        out.give(streambro_preparation::new(preparation, manager.host.clone()))
+        out.give(streambro_preparation::new(preparation, manager.threads().clone()))
     })
 }
 

@@ -3,8 +3,9 @@
 use std::{ffi::c_char, time::Duration};
 
 use streambro_core::Schedule;
+use streambro_embed::with;
 
-use super::{streambro_manager, wait, with};
+use super::{streambro_manager, wait};
 use crate::{
     boundary::{DONE, call, given, most, parse, place, tell, text},
     error::streambro_error,

@@ -2,9 +2,10 @@
 
 use std::ffi::c_char;
 
+use streambro_embed::with;
 use tokio::time::timeout;
 
-use super::{patience, streambro_manager, wait, with};
+use super::{patience, streambro_manager, wait};
 use crate::{
     boundary::{DONE, Result, call, given, place_or_null, text},
     error::streambro_error,

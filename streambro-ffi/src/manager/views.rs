@@ -2,7 +2,9 @@
 
 use std::ffi::c_char;
 
-use super::{streambro_manager, with};
+use streambro_embed::with;
+
+use super::streambro_manager;
 use crate::{
     boundary::{call, given, place, say, tell, text},
     error::streambro_error,

@@ -21,7 +21,7 @@ thread_local! {
 /// Runs something. If it panics, returns what the panic said, and where.
 ///
 /// The host may end a thread, or itself, with a call of ours in it: what belongs to the thread may be gone.
-pub(crate) fn guard<T>(body: impl FnOnce() -> T) -> Result<T, String> {
+pub fn guard<T>(body: impl FnOnce() -> T) -> Result<T, String> {
     keep_quiet();
     let _ = GUARDS.try_with(|guards| guards.set(guards.get() + 1));
     // What a panic leaves behind is only ever looked at through locks that know of it.
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn a_panic_says_what_and_where() {
         let panic = guard(|| panic!("on {}", "purpose")).unwrap_err();
-        assert!(panic.starts_with("on purpose (streambro-ffi/src/boundary/panics.rs:"), "{panic}");
+        assert!(panic.starts_with("on purpose (streambro-embed/src/panics.rs:"), "{panic}");
         assert_eq!(guard(|| 7), Ok(7));
     }
 
