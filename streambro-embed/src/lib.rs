@@ -7,6 +7,7 @@
 mod draft;
 mod fork;
 mod json;
+mod numbers;
 mod panics;
 mod scope;
 mod threads;
@@ -17,6 +18,7 @@ pub use self::{
     draft::remux,
     fork::{Kept, is_forked, refuse_forked},
     json::{parse, write},
+    numbers::{MOST, instant, most},
     panics::guard,
     scope::{Scope, Seen},
     threads::{Threads, Work},

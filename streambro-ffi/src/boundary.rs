@@ -9,7 +9,7 @@ use streambro_core::{Error, ErrorKind};
 pub(crate) use streambro_embed::{Result, fault, parse};
 use streambro_embed::{guard, is_forked, panicked, refuse_forked, write};
 
-pub(crate) use self::arg::{Out, changed, given, list, most, place, place_or_null, text, text_or_null};
+pub(crate) use self::arg::{Out, changed, given, list, place, place_or_null, text, text_or_null};
 use crate::{error::streambro_error, result::streambro_result};
 
 /// What a function returns that has nothing to hand over.

@@ -4,8 +4,8 @@ use std::{ffi::c_char, time::Duration};
 
 use streambro_core::{
     Destination, Encode, Encoder, ErrorKind, Fps, Playlist, Repeat, Schedule, Source, StreamSpec,
-    jiff::Timestamp,
 };
+use streambro_embed::instant;
 
 use crate::{
     boundary::{DONE, Result, call, changed, fault, free, given, look, misused, parse, place, tell, text},
@@ -474,10 +474,4 @@ pub unsafe extern "C" fn streambro_spec_json(
 pub unsafe extern "C" fn streambro_spec_free(spec: *mut streambro_spec) {
     // SAFETY: the caller keeps to the conventions.
     look((), || unsafe { free(spec) });
-}
-
-/// # Errors
-/// `InvalidArgument`.
-pub(crate) fn instant(name: &str, unix_ms: i64) -> Result<Timestamp> {
-    Timestamp::from_millisecond(unix_ms).map_err(|error| misused(name, error.to_string()))
 }

@@ -7,7 +7,7 @@ mod reason;
 mod severity;
 mod usage;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use encoding::{Encoding, EncodingState, SandboxLevel};
 pub use lateness::Lateness;
@@ -20,7 +20,7 @@ pub use usage::{Resource, Usage};
 use crate::spec::{Airing, StreamId, StreamSpec};
 
 /// Where a stream is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -5,11 +5,10 @@ use std::{
     slice,
 };
 
+use streambro_embed::MOST;
+
 use super::{DONE, Result, misused};
 use crate::result::streambro_result;
-
-/// More are surely a mistake.
-const MOST: usize = 10_000;
 
 /// An object that several threads may use at once.
 ///
@@ -61,17 +60,6 @@ pub(crate) unsafe fn list<'a, T>(name: &str, first: *const T, count: usize) -> R
     }
     // SAFETY: the caller's word.
     Ok(unsafe { slice::from_raw_parts(first, count) })
-}
-
-/// How many are asked for.
-///
-/// # Errors
-/// `InvalidArgument` for more than anybody reads.
-pub(crate) fn most(wanted: usize) -> Result<usize> {
-    if wanted <= MOST {
-        return Ok(wanted);
-    }
-    Err(misused("count", format!("{wanted} are too many: ask for {MOST} at most")))
 }
 
 /// Where a result goes; written only on success.

@@ -3,14 +3,14 @@
 use std::{ffi::c_char, time::Duration};
 
 use streambro_core::Schedule;
-use streambro_embed::with;
+use streambro_embed::{instant, most, with};
 
 use super::{streambro_manager, wait};
 use crate::{
-    boundary::{DONE, call, given, most, parse, place, tell, text},
+    boundary::{DONE, call, given, parse, place, tell, text},
     error::streambro_error,
     result::streambro_result,
-    spec::{instant, streambro_spec},
+    spec::streambro_spec,
 };
 
 /// Plans a stream: it is put on the air and taken off as its schedule says. Its source is opened when its time comes. Done
@@ -138,7 +138,7 @@ pub unsafe extern "C" fn streambro_manager_upcoming(
     call(out_error, || {
         // SAFETY: the caller keeps to the conventions.
         let (manager, out) = unsafe { (given("manager", manager)?, place("out_json", out_json)?) };
-        let count = most(count)?;
+        let count = most("count", count)?;
         tell(out, &with!(manager, m => m.upcoming(count)))
     })
 }
@@ -160,6 +160,6 @@ pub unsafe extern "C" fn streambro_schedule_preview(
         let (schedule_json, out) =
             unsafe { (text("schedule_json", schedule_json)?, place("out_json", out_json)?) };
         let schedule: Schedule = parse("schedule", schedule_json)?;
-        tell(out, &schedule.preview(instant("from_unix_ms", from_unix_ms)?, most(count)?))
+        tell(out, &schedule.preview(instant("from_unix_ms", from_unix_ms)?, most("count", count)?))
     })
 }
