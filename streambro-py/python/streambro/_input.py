@@ -1,7 +1,7 @@
 """What goes into streambro."""
 
 # Made by generate.py from docs/schema/input.json: change nothing here.
-# ruff: noqa: TC001, TC003 - the codec looks types up
+# ruff: noqa: TC003 - the codec looks types up
 
 from __future__ import annotations
 
@@ -77,9 +77,10 @@ __all__ = [
     "Window",
 ]
 
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Queue:
-    """Lets it wait in `"queued"`, its file open, until there is a place."""
+    """Lets a stream wait in `"queued"`, its file open, until there is a place."""
 
     max_waiting: int
     """How many may wait at once. Those beyond are refused."""
@@ -97,7 +98,7 @@ the same user or host. Priorities are strict: whoever keeps starting streams wit
 A stream that asks for more than a limit allows by itself can never run: it is refused, not queued.
 
 - `"reject"`: Refuses it with `LimitReachedError`.
-- `Queue`: Lets it wait in `"queued"`, its file open, until there is a place.
+- `Queue`: Lets a stream wait in `"queued"`, its file open, until there is a place.
 """
 
 
@@ -204,7 +205,7 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class Allow:
-    """Only what one of the rules names."""
+    """Allows only what one of the rules names."""
 
     rules: Sequence[AllowRule]
 
@@ -217,7 +218,7 @@ yesterday may point into the private network today.
 
 - `"any"`: Any address.
 - `"public"`: Globally routable addresses only: no loopback, private, link-local, multicast or documentation ranges.
-- `Allow`: Only what one of the rules names.
+- `Allow`: Allows only what one of the rules names.
 """
 
 
@@ -405,7 +406,7 @@ class Lag:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CustomMemory:
-    """As said."""
+    """Queues and threads as said."""
 
     queue: int
     """Packets that may wait for the writer (`-max_muxing_queue_size`), 8 to 65,536."""
@@ -419,7 +420,7 @@ Memory: TypeAlias = Literal["lean", "roomy"] | Annotated[CustomMemory, Tag("cust
 - `"lean"`: Queues of 1,024 packets and one thread each for decoding, filtering and encoding: 20 % less private memory
   and 14 % less processor time than ffmpeg's own counts (libx264 720p30), at the price of at most one core for each.
 - `"roomy"`: Queues of 2,048 packets and ffmpeg's own thread counts: for pictures that one core cannot encode in time.
-- `CustomMemory`: As said.
+- `CustomMemory`: Queues and threads as said.
 """
 
 
@@ -456,7 +457,7 @@ than the first one: no receiver takes that on one connection.
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shuffle:
-    """Another one each time."""
+    """Another order each time."""
 
     seed: int
     """What the orders follow from."""
@@ -466,7 +467,7 @@ Order: TypeAlias = Literal["sequential"] | Annotated[Shuffle, Tag("shuffle")]
 """In which order a playlist plays.
 
 - `"sequential"`: As it is written.
-- `Shuffle`: Another one each time.
+- `Shuffle`: Another order each time.
 """
 
 
@@ -482,14 +483,13 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class CustomPlatform:
-    """Any other, with what it asks for."""
+    """Any other platform, with what it asks for."""
 
     profile: PlatformProfile
 
 
 Platform: TypeAlias = (
-    Literal["youtube", "twitch", "facebook", "kick"]
-    | Annotated[CustomPlatform, Tag("custom", bare=True)]
+    Literal["youtube", "twitch", "facebook", "kick"] | Annotated[CustomPlatform, Tag("custom", bare=True)]
 )
 """A platform that streams are published to.
 
@@ -497,7 +497,7 @@ Platform: TypeAlias = (
 - `"twitch"`: Twitch.
 - `"facebook"`: Facebook Live.
 - `"kick"`: Kick.
-- `CustomPlatform`: Any other, with what it asks for.
+- `CustomPlatform`: Any other platform, with what it asks for.
 """
 
 
@@ -600,7 +600,7 @@ class Renditions:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """So many times; at least once."""
+    """Plays so many times; at least once."""
 
     count: int
 
@@ -609,7 +609,7 @@ Repeat: TypeAlias = Literal["once", "forever"] | Annotated[Times, Tag("times", b
 """How often a source plays.
 
 - `"once"`: Once.
-- `Times`: So many times; at least once.
+- `Times`: Plays so many times; at least once.
 - `"forever"`: Until it is stopped.
 """
 
@@ -822,7 +822,7 @@ class StreamSpec:
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """Those signed by one of these roots, PEM text, for the host name of the URL."""
+    """Trusts certificates that are signed by one of these roots, PEM text, for the host name of the URL."""
 
     pem: str
 
@@ -831,7 +831,7 @@ Trust: TypeAlias = Literal["system", "danger_any_certificate"] | Annotated[Roots
 """Which certificates an RTMPS server may show.
 
 - `"system"`: Those that the operating system trusts, for the host name of the URL.
-- `Roots`: Those signed by one of these roots, PEM text, for the host name of the URL.
+- `Roots`: Trusts certificates that are signed by one of these roots, PEM text, for the host name of the URL.
 - `"danger_any_certificate"`: Any. Whoever sits between can read the key and the stream; every connection logs a
   warning.
 """

@@ -1,7 +1,7 @@
 """What comes out of streambro."""
 
 # Made by generate.py from docs/schema/output.json: change nothing here.
-# ruff: noqa: TC001, TC003 - the codec looks types up
+# ruff: noqa: TC001 - the codec looks types up
 
 from __future__ import annotations
 
@@ -112,6 +112,7 @@ __all__ = [
     "WouldStart",
 ]
 
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Airing:
     """A stretch of time during which a stream is on the air."""
@@ -214,7 +215,7 @@ class AuditFinding:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unavailable:
-    """It has not."""
+    """The encoder does not work here."""
 
     why: str
     """Why not, for people."""
@@ -224,7 +225,7 @@ Availability: TypeAlias = Literal["available"] | Annotated[Unavailable, Tag("una
 """Whether an encoder works here.
 
 - `"available"`: It has encoded pictures.
-- `Unavailable`: It has not.
+- `Unavailable`: The encoder does not work here.
 """
 
 
@@ -549,6 +550,7 @@ AnyEvent: TypeAlias = (
   ends its alerts without another word.
 - `Missed`: The reader was slow: the oldest events are lost. Comes before the oldest that is left, with the number of
   the last one lost.
+- `Event`: Of a kind that this version does not know.
 """
 
 
@@ -658,7 +660,7 @@ class Host:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemFailed:
-    """It could not be opened, joined or read any further."""
+    """The item could not be opened, joined or read any further."""
 
     reason: Reason
     """Why."""
@@ -672,7 +674,7 @@ ItemEnd: TypeAlias = Literal["finished", "skipped", "stopped"] | Annotated[ItemF
 - `"finished"`: It has played to its end.
 - `"skipped"`: It was skipped.
 - `"stopped"`: The stream ended while it played.
-- `ItemFailed`: It could not be opened, joined or read any further.
+- `ItemFailed`: The item could not be opened, joined or read any further.
 """
 
 
@@ -694,7 +696,7 @@ LegPhase: TypeAlias = Literal["connecting", "publishing", "live", "lagging", "wa
 
 - `"connecting"`: It resolves, connects and shakes hands.
 - `"publishing"`: Publishing was accepted; media flows, but is not yet known to arrive.
-- `"live"`: See `"live"`.
+- `"live"`: It is on the air, as `Phase` says of a stream.
 - `"lagging"`: Live, but behind by more than two seconds.
 - `"waiting"`: It waits for the next attempt.
 - `"disabled"`: It rests until it is enabled again.

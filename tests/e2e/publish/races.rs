@@ -75,7 +75,7 @@ async fn a_start_that_is_dropped_on_the_way_takes_no_place() {
     let (id, start) = loop {
         tries += 1;
         // A name for each try: an ended run is still told of by its name.
-        let id = format!("dropped {tries}");
+        let id = format!("dropped-{tries}");
         let mut start = Box::pin(manager.start(wanted(&id)));
         match std::future::poll_fn(|context| Poll::Ready(start.as_mut().poll(context))).await {
             // Begun, and waiting for the thread that opens the file.
