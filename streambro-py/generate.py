@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from generators import types
+from generators import blocking, types
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,6 +20,7 @@ PACKAGE = HERE / "python" / "streambro"
 TARGETS: list[tuple[Path, Callable[[], str]]] = [
     (PACKAGE / "_input.py", types.input_text),
     (PACKAGE / "_output.py", types.output_text),
+    (PACKAGE / "blocking.py", blocking.text),
 ]
 """What is made, and what makes its text."""
 

@@ -24,26 +24,28 @@ async def done(pending: Pending[_T]) -> _T:
         raise
 
 
-async def event(subscription: Subscription, timeout: float | None) -> str | None:  # noqa: ASYNC109
-    """Waits for the next event; None once no event will ever come."""
+async def event(subscription: Subscription, timeout: float | None) -> str | None:
+    """Waits for the next event; None once no event will ever come. Cancelled, it has taken none."""
     while (text := subscription.take()) is None and not subscription.is_over():
-        try:
-            await asyncio.wait_for(_readable(subscription.fileno()), timeout)
-        except asyncio.TimeoutError:
-            raise TimedOutError("events", "there was none in time") from None
+        if not await _readable(subscription.fileno(), timeout):
+            raise TimedOutError("events", "there was none in time")
     return text
 
 
-async def _readable(fd: int) -> None:
+async def _readable(fd: int, timeout: float | None = None) -> bool:
+    """Waits until a descriptor can be read, for so many seconds at most; returns whether it can."""
     loop = asyncio.get_running_loop()
-    ready = loop.create_future()
-    loop.add_reader(fd, _tell, ready)
+    ready: asyncio.Future[bool] = loop.create_future()
+    loop.add_reader(fd, _tell, ready, True)  # noqa: FBT003
+    timer = None if timeout is None else loop.call_later(timeout, _tell, ready, False)  # noqa: FBT003
     try:
-        await ready
+        return await ready
     finally:
         loop.remove_reader(fd)
+        if timer is not None:
+            timer.cancel()
 
 
-def _tell(ready: asyncio.Future[None]) -> None:
+def _tell(ready: asyncio.Future[bool], can: bool) -> None:  # noqa: FBT001
     if not ready.done():
-        ready.set_result(None)
+        ready.set_result(can)

@@ -4,12 +4,37 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+__all__ = [
+    "AlreadyExistsError",
+    "ClosedError",
+    "ConflictError",
+    "EncoderFailedError",
+    "EncoderUnavailableError",
+    "EndedError",
+    "ForkedError",
+    "HostError",
+    "InvalidArgumentError",
+    "InvalidSpecError",
+    "LimitReachedError",
+    "NotAllowedError",
+    "NotFoundError",
+    "OverlapError",
+    "PanickedError",
+    "SourceInvalidError",
+    "SourceUnreadableError",
+    "SourceUnsupportedError",
+    "StateInUseError",
+    "StateInvalidError",
+    "StreambroError",
+    "TimedOutError",
+]
+
 
 class StreambroError(Exception):
     """Something that streambro could not do.
 
-    `kind` and `code` say what it is, in words and as the number that C has; `subject` what it happened to, such as a stream's id,
-    and `detail` what to do about it. None of them ever has a stream key in it.
+    `kind` and `code` say what it is, in words and as the number that C has; `subject` what it happened to, such as a stream's
+    id, and `detail` what to do about it. None of them ever has a stream key in it.
     """
 
     kind: ClassVar[str] = "unknown"

@@ -43,6 +43,14 @@ if TYPE_CHECKING:
 
     from streambro import _native
 
+__all__ = [
+    "Events",
+    "Preparation",
+    "Stream",
+    "StreamManager",
+    "UserScope",
+]
+
 Json: TypeAlias = "Mapping[str, Any]"
 """The JSON of a form of `docs/schema`, as a dict."""
 
@@ -53,8 +61,9 @@ Which: TypeAlias = Literal["main", "sound"]
 class UserScope:
     """The streams of one user, as `StreamManager.as_user` makes it: those of others are not found.
 
-    Streams are named by their ids. What returns at once is a plain method; what takes time is awaited, and given up when it is
-    cancelled. Errors are `StreambroError` and its children; every method may raise `ForkedError`.
+    Streams are named by their ids. What returns at once is a plain method.
+    What takes time is awaited, and given up when it is cancelled.
+    Errors are `StreambroError` and its children; every method may raise `ForkedError`.
     """
 
     def __init__(self, native: _native.Manager) -> None:
@@ -64,14 +73,14 @@ class UserScope:
     @property
     def _native(self) -> _native.Manager:
         if self._manager is None:
-            raise ClosedError("manager", "it is not open: use it in `async with`, or await `open()` first")
+            raise ClosedError("manager", "it is not open: use it in `async with`, or `open` it first")
         return self._manager
 
     async def start(self, spec: StreamSpec | Json) -> Stream:
         """Puts a stream on the air, and keeps it there until it is stopped or ends by itself.
 
-        Waits until its source is open and understood, not until it is live: `Stream.wait_for` does that. Done also when just this
-        stream runs already.
+        Waits until its source is open and understood, not until it is live: `Stream.wait_for` does that. Done also when just
+        this stream runs already.
 
         Raises `InvalidSpecError`, `AlreadyExistsError` when a stream of this id runs with another spec, `NotAllowedError`,
         `SourceUnreadableError`, `SourceInvalidError`, `SourceUnsupportedError`, `EncoderUnavailableError`, `LimitReachedError`,
@@ -231,8 +240,8 @@ class UserScope:
     async def schedule(self, spec: StreamSpec | Json) -> Airing | None:
         """Plans a stream by the schedule in its spec; returns the time it is in or that comes next, or None.
 
-        Raises `InvalidSpecError`, also without a schedule; `AlreadyExistsError`, `OverlapError` naming both, `LimitReachedError` for
-        more planned streams than may run, `NotAllowedError`, `HostError`, `ClosedError`.
+        Raises `InvalidSpecError`, also without a schedule; `AlreadyExistsError`, `OverlapError` naming both,
+        `LimitReachedError` for more planned streams than may run, `NotAllowedError`, `HostError`, `ClosedError`.
         """
         return from_json(await done(self._native.schedule(to_json(spec, StreamSpec))), Airing | None)
 
@@ -286,9 +295,9 @@ class StreamManager(UserScope):
             print(event)
     ```
 
-    The settings are those of `SettingsDict`, each optional: 20 streams, 5 of each user unless said otherwise. `threads` is how many
-    threads carry the streams, 0 one for each processor. At the end of the block streams say goodbye, for ten seconds at most; a
-    manager that was left open at the exit of the interpreter does the same for five.
+    The settings are those of `SettingsDict`, each optional: 20 streams, 5 of each user unless said otherwise. `threads` is how
+    many threads carry the streams, 0 one for each processor. At the end of the block streams say goodbye, for ten seconds at
+    most; a manager that was left open at the exit of the interpreter does the same for five.
     """
 
     def __init__(self, *, threads: int = 0, **settings: Unpack[SettingsDict]) -> None:
@@ -501,10 +510,11 @@ class Preparation:
     async def wait(self, timeout: float | None = None) -> PrepareOutcome:
         """Waits until it is finished, for so many seconds at most, and returns what came of it.
 
-        Raises `SourceInvalidError`, `EncoderUnavailableError`, `EncoderFailedError`, `HostError`, `TimedOutError`; `EndedError` when
-        it was given up, `ClosedError` when the manager shut down.
+        Raises `SourceInvalidError`, `EncoderUnavailableError`, `EncoderFailedError`, `HostError`, `TimedOutError`; `EndedError`
+        when it was given up, `ClosedError` when the manager shut down.
         """
-        return from_json(await done(self._native.wait(_most(timeout))), PrepareOutcome)
+        outcome: PrepareOutcome = from_json(await done(self._native.wait(_most(timeout))), PrepareOutcome)
+        return outcome
 
 
 Edits: TypeAlias = "tuple[Edit, ...]"

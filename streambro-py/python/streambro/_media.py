@@ -9,15 +9,28 @@ from typing import TYPE_CHECKING, Any
 
 from streambro import _native
 from streambro._blocking import done
-from streambro._input import Encode, Platform, PlatformProfile, Schedule, SettingsDict, StrPath
+from streambro._input import Encode, Platform, PlatformProfile, Schedule, SettingsDict
 from streambro._output import Diagnosis, Host, Preview, Probe, Reason, RemuxReport
-from streambro._wire import from_json, to_json
+from streambro._wire import StrPath, from_json, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
     from typing_extensions import Unpack
+
+__all__ = [
+    "command",
+    "doctor",
+    "host",
+    "meaning",
+    "platform",
+    "preview",
+    "probe",
+    "remedy",
+    "remux",
+    "version",
+]
 
 
 def version() -> str:
@@ -67,7 +80,9 @@ def platform(name: Platform | Mapping[str, Any]) -> PlatformProfile:
 
 
 def preview(schedule: Schedule | Mapping[str, Any], start: datetime, count: int = 10) -> tuple[Preview, ...]:
-    """Returns the next times at which a schedule has its stream on the air, with notes on changes of the clocks; at most 10,000.
+    """Returns the next times at which a schedule has its stream on the air, with notes on changes of the clocks.
+
+    At most 10,000.
 
     Raises `InvalidSpecError`; `ValueError` for a `start` without a zone.
     """

@@ -1,0 +1,60 @@
+"""What the tests share."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+from peers import Nginx, make_clip
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+PHASES: tuple[Literal["setup", "call", "teardown"], ...] = ("setup", "call", "teardown")
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Iterator[Nginx]:
+    """A server of the test's own, which records what is published to it."""
+    folder = tmp_path / "nginx"
+    folder.mkdir()
+    server = Nginx(folder)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A film of 2 s: H.264 with a keyframe every second, and AAC."""
+    return make_clip(tmp_path_factory.mktemp("media") / "clip.mp4")
+
+
+@pytest.fixture
+def key(keys: list[str]) -> str:
+    """A stream key that nobody can guess and that may be in no log record of the test."""
+    keys.append(secrets.token_urlsafe(18))
+    return keys[-1]
+
+
+@pytest.fixture(autouse=True)
+def keys(caplog: pytest.LogCaptureFixture) -> Iterator[list[str]]:
+    """The keys that the test was given; fails it when one was logged.
+
+    Set up before every other fixture of the test, so that it looks when they have ended.
+    """
+    caplog.set_level(logging.DEBUG)
+    given: list[str] = []
+    yield given
+    for phase in PHASES:
+        for record in caplog.get_records(phase):
+            for key in given:
+                if key in _all_of(record):
+                    pytest.fail(f"a stream key was logged by {record.name} during {phase}")
+
+
+def _all_of(record: logging.LogRecord) -> str:
+    """The message, the traceback, and what a formatter of structured logs would also write."""
+    return logging.Formatter().format(record) + repr(vars(record))
