@@ -105,13 +105,15 @@ impl Queue {
 /// Writes what is traced into the queue.
 struct Collect;
 
-/// What a span says: `stream{id=lofi}`, as the words `lofi`.
+/// What a span or a line says.
+#[derive(Default)]
 struct Words(String);
 
 impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Collect {
     fn on_new_span(&self, attributes: &Attributes<'_>, id: &Id, context: Context<'_, S>) {
-        if let Some(span) = context.span(id) {
-            let mut words = Words(String::new());
+        // The others say what stands in the lines as well.
+        if let Some(span) = context.span(id).filter(|span| span.name() == "stream") {
+            let mut words = Words::default();
             attributes.record(&mut words);
             span.extensions_mut().insert(words);
         }
@@ -122,14 +124,9 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Collect {
         if !metadata.target().starts_with("streambro") {
             return;
         }
-        let mut subject = String::new();
-        for span in context.event_scope(event).into_iter().flat_map(|scope| scope.from_root()) {
-            if let Some(Words(words)) = span.extensions().get() {
-                let space = if subject.is_empty() { "" } else { " " };
-                let _ = write!(subject, "{space}{} {words}", span.name());
-            }
-        }
-        let mut words = Words(String::new());
+        let mut spans = context.event_scope(event).into_iter().flatten();
+        let stream = spans.find_map(|span| span.extensions().get().map(|Words(id)| id.clone()));
+        let mut words = Words::default();
         event.record(&mut words);
         let level = match *metadata.level() {
             Level::ERROR => 40,
@@ -138,7 +135,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Collect {
             Level::DEBUG | Level::TRACE => 10,
         };
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        QUEUE.add((level, at.as_secs_f64(), subject, words.0));
+        QUEUE.add((level, at.as_secs_f64(), stream.unwrap_or_default(), words.0));
     }
 }
 

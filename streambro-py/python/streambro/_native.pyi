@@ -1,13 +1,35 @@
 """The native module: rich data goes in and comes out as JSON, and what takes time is a `Pending`."""
 
 from os import PathLike
-from typing import Generic, TypeAlias, TypeVar, final
+from types import GenericAlias
+from typing import Any, Generic, TypeAlias, TypeVar, final
+
+__all__ = [
+    "Logs",
+    "Manager",
+    "Pending",
+    "Preparation",
+    "Stream",
+    "Subscription",
+    "command",
+    "doctor",
+    "host",
+    "meaning",
+    "platform",
+    "preview",
+    "probe",
+    "remedy",
+    "remux",
+    "version",
+]
 
 _Made_co = TypeVar("_Made_co", covariant=True)
 _Path: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes]
 
 @final
 class Pending(Generic[_Made_co]):
+    @classmethod
+    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
     def is_done(self) -> bool: ...
     def fileno(self) -> int: ...
     def wait(self, timeout_ms: int | None = None) -> bool: ...

@@ -70,10 +70,10 @@ class Kind:
 
 
 def to_json(value: object, form: object, name: str | None = None) -> str:
-    """Writes a value as JSON. `None` is left out; dicts and lists of the same JSON are taken too.
+    """Writes a value as JSON. `None` is left out if it is the default of its field.
 
-    Raises `TypeError` and `ValueError`. They name the place, below `name` or else a word of the
-    form, and never show the value, which may be a key.
+    Plain dicts and lists of the same JSON are taken at any place. `TypeError` and `ValueError` name
+    the place, below `name` or else a word of the form, and never show the value: it may be a key.
     """
     value = _encoder(form)(value, _word(form) if name is None else name)
     return json.dumps(value, separators=(",", ":"))
@@ -115,6 +115,7 @@ def _encoder(form: Any) -> Encode:
 def _object_encoder(cls: Any) -> Encode:
     fields = [(name, _wire(name), _encoder(form)) for name, form in _fields(cls).items()]
     by_wire = {wire: encode for _, wire, encode in fields}
+    required = _required(cls)
     # The settings, which are a dict in Python too, have a version like all that stand alone.
     version = {"v": 1} if is_typeddict(cls) or hasattr(cls, "v") else {}
 
@@ -126,7 +127,7 @@ def _object_encoder(cls: Any) -> Encode:
         written: dict[str, Any] = dict(version)
         for name, wire, encode_field in fields:
             item = encode_field(getattr(value, name), f"{at}.{name}")
-            if item is not None:
+            if item is not None or name in required:
                 written[wire] = item
         return written
 
@@ -402,6 +403,13 @@ def _fields(cls: Any) -> dict[str, Any]:
     if is_typeddict(cls):
         return hints
     return {field.name: hints[field.name] for field in dataclasses.fields(cls)}
+
+
+def _required(cls: Any) -> set[str]:
+    """The names of a class's fields that have no default."""
+    if is_typeddict(cls):
+        return set()
+    return {field.name for field in dataclasses.fields(cls) if field.default is dataclasses.MISSING}
 
 
 def _wire(name: str) -> str:

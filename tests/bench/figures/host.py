@@ -25,8 +25,9 @@ def build(*arguments):
     subprocess.run(["cargo", "build", "-q", "--locked", *arguments], cwd=REPO, check=True)
 
 
-def build_programs():
-    build("--release", "-p", "streambro-examples")
+def build_programs(*names):
+    """Builds those of the examples, or all."""
+    build("--release", "-p", "streambro-examples", *(word for name in names for word in ("--bin", name)))
 
 
 def machine():
