@@ -106,11 +106,22 @@ fn without_links(text: &str) -> String {
             rest = from;
             break;
         };
-        plain.push_str(words);
-        rest = match after.strip_prefix('(').and_then(|target| target.split_once(')')) {
-            Some((_, after)) => after,
-            None => after,
-        };
+        let target = after.strip_prefix('(').and_then(|target| target.split_once(')'));
+        let is_link = target.is_some() || words.starts_with('`');
+        plain.push_str(&if is_link { words.to_owned() } else { format!("[{words}]") });
+        rest = target.map_or(after, |(_, after)| after);
     }
     plain + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_are_their_texts_and_other_brackets_stay() {
+        let said = "[`Builder`] or [another](super::Other), at 18:00[Europe/Berlin]; one [that is open";
+        let plain = "`Builder` or another, at 18:00[Europe/Berlin]; one [that is open";
+        assert_eq!(without_links(said), plain);
+    }
 }

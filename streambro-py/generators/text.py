@@ -8,7 +8,8 @@ import textwrap
 from .schema import Schema, constants, fail
 from .tables import NAMES, RENAMED, VARIANTS, WORDS
 
-WIDTH = 120
+# That of pyproject.toml.
+WIDTH = 128
 
 
 def words(place: str, schema: Schema) -> str:

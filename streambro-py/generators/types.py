@@ -102,9 +102,7 @@ class Module:
             if name == "v":
                 fields += ["    v: ClassVar[int] = 1", '    """The version of its JSON."""']
             else:
-                fields.append(
-                    "    " + self.field(name, f"{place}.{name}", inner, is_required=is_required(schema, name))
-                )
+                fields.append("    " + self.field(name, f"{place}.{name}", inner, is_required=is_required(schema, name)))
                 fields += docstring(words(f"{place}.{name}", inner), indent=4)
         lines += ["", *fields] if fields else []
         self.parts[cls] = "\n".join(lines) + "\n" + METHODS.get(cls, "")
@@ -142,8 +140,7 @@ class Module:
         else:
             form = f"{name}: TypeAlias = {self.form(name, schema)}"
         bullets = [
-            bullet(json.dumps(each["const"]), words(f"{name}.{each['const']}", each))
-            for each in schema.get("oneOf", [])
+            bullet(json.dumps(each["const"]), words(f"{name}.{each['const']}", each)) for each in schema.get("oneOf", [])
         ]
         self.parts[name] = "\n".join([form, *docstring(words(name, schema), *bullets), ""])
 

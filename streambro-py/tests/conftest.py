@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import secrets
 from typing import TYPE_CHECKING, Literal
 
 import pytest
+from faces import FACES, Face
 from peers import Nginx, make_clip
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 PHASES: tuple[Literal["setup", "call", "teardown"], ...] = ("setup", "call", "teardown")
+
+
+@pytest.fixture(params=FACES, ids=lambda face: face.name)
+def face(request: pytest.FixtureRequest) -> Face:
+    """Each face of the package, and each event loop. A test of it is a coroutine."""
+    given: Face = request.param
+    return given
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Runs a coroutine as its face runs it."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
+    face: Face = pyfuncitem.funcargs["face"]
+    face.run(pyfuncitem.obj(**arguments))
+    return True
 
 
 @pytest.fixture
@@ -33,10 +53,20 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def key(keys: list[str]) -> str:
+def key(new_key: Callable[[], str]) -> str:
     """A stream key that nobody can guess and that may be in no log record of the test."""
-    keys.append(secrets.token_urlsafe(18))
-    return keys[-1]
+    return new_key()
+
+
+@pytest.fixture
+def new_key(keys: list[str]) -> Callable[[], str]:
+    """Makes one such key after the other, for tests that need several."""
+
+    def make() -> str:
+        keys.append(secrets.token_urlsafe(18))
+        return keys[-1]
+
+    return make
 
 
 @pytest.fixture(autouse=True)

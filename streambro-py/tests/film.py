@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -53,6 +54,15 @@ def wait_until_published(nginx: Nginx, key: str, size: int = 1, bound: float = 3
         return sum(file.stat().st_size for file in nginx.recordings(key)) >= size
 
     wait_until(recorded, bound, f"{size} bytes of {key} are recorded")
+
+
+def said_goodbye(nginx: Nginx, key: str) -> bool:
+    """Whether every publisher of a key that has left took its stream down before it closed the connection."""
+    log = nginx.log()
+    connections = re.findall(rf"\*(\d+) publish: name='{re.escape(key)}' ", log)
+    words = [re.findall(rf"\*{number} (deleteStream|disconnect)\b", log) for number in connections]
+    # nginx deletes the stream of a lost connection too, but behind it.
+    return bool(words) and all(of_one[:1] == ["deleteStream"] for of_one in words)
 
 
 def _packets(path: Path) -> list[tuple[str, int]]:

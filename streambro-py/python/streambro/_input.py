@@ -89,11 +89,11 @@ class Queue:
 Admission: TypeAlias = Literal["reject"] | Annotated[Queue, Tag("queue")]
 """What a manager does with a stream for which there is no place now.
 
-Waiting streams come on the air by priority, then in the order of their starts. Nobody overtakes: what becomes free goes
-to the first that waits, even if a later and smaller stream would fit and the first does not yet. So a stream that needs
-much does not starve behind many that need little, at the price that room may stay empty until it fits. The one
-exception is a stream that waits for a limit of its own, its user's or its host's: it lets others pass, but nobody of
-the same user or host. Priorities are strict: whoever keeps starting streams with a high one keeps the others waiting.
+Waiting streams come on the air by priority, then in the order of their starts. Nobody overtakes: what becomes free goes to the
+first that waits, even if a later and smaller stream would fit and the first does not yet. So a stream that needs much does not
+starve behind many that need little, at the price that room may stay empty until it fits. The one exception is a stream that
+waits for a limit of its own, its user's or its host's: it lets others pass, but nobody of the same user or host. Priorities are
+strict: whoever keeps starting streams with a high one keeps the others waiting.
 
 A stream that asks for more than a limit allows by itself can never run: it is refused, not queued.
 
@@ -106,8 +106,8 @@ AlertAction: TypeAlias = Literal["warn", "restart", "stop"]
 """What should happen to a stream when an alert about it begins.
 
 - `"warn"`: An event, and nothing else.
-- `"restart"`: Its connections say goodbye and open anew at the same place in the media, which drops all that they held;
-  once for each alert. Counted as reconnects, with the reason `"over_limit"`.
+- `"restart"`: Its connections say goodbye and open anew at the same place in the media, which drops all that they held; once
+  for each alert. Counted as reconnects, with the reason `"over_limit"`.
 - `"stop"`: It ends, with the reason `"over_limit"`.
 """
 
@@ -127,9 +127,7 @@ class Alerts:
 
 
 AllowRule: TypeAlias = str
-"""One line of an allow list: a host, `*.example.com` for every one below it, an address, or a network such as
-`10.0.0.0/8`.
-"""
+"""One line of an allow list: a host, `*.example.com` for every one below it, an address, or a network such as `10.0.0.0/8`."""
 
 
 AtEnd: TypeAlias = Literal["finish", "hold"]
@@ -213,8 +211,8 @@ class Allow:
 DestinationPolicy: TypeAlias = Literal["any", "public"] | Annotated[Allow, Tag("allow", bare=True)]
 """Which destinations a manager allows.
 
-Addresses are checked after name resolution, and again at every reconnect: a name that pointed at a public host
-yesterday may point into the private network today.
+Addresses are checked after name resolution, and again at every reconnect: a name that pointed at a public host yesterday may
+point into the private network today.
 
 - `"any"`: Any address.
 - `"public"`: Globally routable addresses only: no loopback, private, link-local, multicast or documentation ranges.
@@ -300,8 +298,8 @@ Edit: TypeAlias = (
 )
 """One change of a playlist that plays. None makes a new connection.
 
-What plays now goes on to its end, whatever becomes of it in the list; only `"skip"` and `Jump` end it sooner, at its
-next keyframe.
+What plays now goes on to its end, whatever becomes of it in the list; only `"skip"` and `Jump` end it sooner, at its next
+keyframe.
 
 - `Append`: Adds an item behind all others.
 - `Insert`: Adds an item before another one.
@@ -389,8 +387,8 @@ class Item:
 
 
 ItemId: TypeAlias = int
-"""The number of an item in a playlist that plays: from 0 in the order of the spec, then one more for each that is
-added. A number is never used again while the stream runs.
+"""The number of an item in a playlist that plays: from 0 in the order of the spec, then one more for each that is added. A
+number is never used again while the stream runs.
 """
 
 
@@ -417,8 +415,8 @@ class CustomMemory:
 Memory: TypeAlias = Literal["lean", "roomy"] | Annotated[CustomMemory, Tag("custom")]
 """How much memory and how many threads ffmpeg gets.
 
-- `"lean"`: Queues of 1,024 packets and one thread each for decoding, filtering and encoding: 20 % less private memory
-  and 14 % less processor time than ffmpeg's own counts (libx264 720p30), at the price of at most one core for each.
+- `"lean"`: Queues of 1,024 packets and one thread each for decoding, filtering and encoding: 20 % less private memory and 14 %
+  less processor time than ffmpeg's own counts (libx264 720p30), at the price of at most one core for each.
 - `"roomy"`: Queues of 2,048 packets and ffmpeg's own thread counts: for pictures that one core cannot encode in time.
 - `CustomMemory`: Queues and threads as said.
 """
@@ -447,8 +445,8 @@ OnFailure: TypeAlias = Literal["skip", "hold"]
 
 
 OnMismatch: TypeAlias = Literal["refuse", "render"]
-"""What happens when an item of a playlist has another size, or another sample rate, number of channels or kind of AAC,
-than the first one: no receiver takes that on one connection.
+"""What happens when an item of a playlist has another size, or another sample rate, number of channels or kind of AAC, than the
+first one: no receiver takes that on one connection.
 
 - `"refuse"`: It is refused: by `start` if it is among the first two, by an edit that adds it, else when its turn comes.
 - `"render"`: ffmpeg makes it alike. With `StreamManager(renditions=...)` it does that once.
@@ -488,9 +486,7 @@ class CustomPlatform:
     profile: PlatformProfile
 
 
-Platform: TypeAlias = (
-    Literal["youtube", "twitch", "facebook", "kick"] | Annotated[CustomPlatform, Tag("custom", bare=True)]
-)
+Platform: TypeAlias = Literal["youtube", "twitch", "facebook", "kick"] | Annotated[CustomPlatform, Tag("custom", bare=True)]
 """A platform that streams are published to.
 
 - `"youtube"`: YouTube Live.
@@ -559,14 +555,13 @@ Preset: TypeAlias = Literal[
     "slower",
     "veryslow",
 ]
-"""How much time the encoder takes for quality, by libx264's names. The slower, the better the picture at the same
-bitrate.
+"""How much time the encoder takes for quality, by libx264's names. The slower, the better the picture at the same bitrate.
 
-Other encoders have steps of their own: NVENC `p1` to `p7`, Quick Sync `veryfast` to `veryslow`, VAAPI a driver's
-numbers; `"ultrafast"` and `"superfast"` are their fastest. VideoToolbox has none.
+Other encoders have steps of their own: NVENC `p1` to `p7`, Quick Sync `veryfast` to `veryslow`, VAAPI a driver's numbers;
+`"ultrafast"` and `"superfast"` are their fastest. VideoToolbox has none.
 
-- `"auto"`: With libx264, the slowest of `"veryfast"`, `"superfast"` and `"ultrafast"` that is fast enough here: a trial
-  of two seconds holds one and a half times real time. With hardware, its own middle.
+- `"auto"`: With libx264, the slowest of `"veryfast"`, `"superfast"` and `"ultrafast"` that is fast enough here: a trial of two
+  seconds holds one and a half times real time. With hardware, its own middle.
 - `"ultrafast"`: The fastest, with a visibly worse picture.
 - `"superfast"`: Faster than `"veryfast"`.
 - `"veryfast"`: What live encoding on a processor usually takes.
@@ -627,8 +622,8 @@ Resume: TypeAlias = Literal["position", "wall_clock", "item"]
 class Retry:
     """What becomes of a destination that fails again and again.
 
-    Delays between attempts are streambro's own: the first is at most half a second, each is about three times the one
-    before, up to a minute; a minute at once where only people can mend it, as with a wrong key.
+    Delays between attempts are streambro's own: the first is at most half a second, each is about three times the one before,
+    up to a minute; a minute at once where only people can mend it, as with a wrong key.
     """
 
     budget: Budget | None = None
@@ -650,8 +645,8 @@ Sandbox: TypeAlias = Literal["off", "best_effort", "required"]
 
 - `"off"`: None of it.
 - `"best_effort"`: What this system has; the status says what that is.
-- `"required"`: No new privileges, and no files but its own: where the kernel cannot do that (Landlock, Linux 5.13),
-  nothing is started. The network is denied as well from Linux 6.7 on.
+- `"required"`: No new privileges, and no files but its own: where the kernel cannot do that (Landlock, Linux 5.13), nothing is
+  started. The network is denied as well from Linux 6.7 on.
 """
 
 
@@ -659,10 +654,10 @@ Sandbox: TypeAlias = Literal["off", "best_effort", "required"]
 class Schedule:
     """When a stream is on the air: from a start to an end, and if it has windows, only inside of them.
 
-    An instant is the same for everyone. A civil time is what a clock on the wall shows, in the schedule's zone: it
-    follows the changes to and from summer time. Where a change leaves a civil time out, what begins or ends then does
-    so as much later as the clock jumps; where one comes twice, the first counts. A duration is time that passes, in
-    milliseconds, whatever any clock shows, also while the machine sleeps.
+    An instant is the same for everyone. A civil time is what a clock on the wall shows, in the schedule's zone: it follows the
+    changes to and from summer time. Where a change leaves a civil time out, what begins or ends then does so as much later as
+    the clock jumps; where one comes twice, the first counts. A duration is time that passes, in milliseconds, whatever any
+    clock shows, also while the machine sleeps.
     """
 
     end: Moment | None = None
@@ -832,8 +827,7 @@ Trust: TypeAlias = Literal["system", "danger_any_certificate"] | Annotated[Roots
 
 - `"system"`: Those that the operating system trusts, for the host name of the URL.
 - `Roots`: Trusts certificates that are signed by one of these roots, PEM text, for the host name of the URL.
-- `"danger_any_certificate"`: Any. Whoever sits between can read the key and the stream; every connection logs a
-  warning.
+- `"danger_any_certificate"`: Any. Whoever sits between can read the key and the stream; every connection logs a warning.
 """
 
 

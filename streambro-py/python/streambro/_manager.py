@@ -204,7 +204,7 @@ class UserScope:
         Raises `ConflictError` when the list is at another version; `NotFoundError` for a stream or an item; `InvalidSpecError`,
         `EndedError`; for an item that is added what `start` raises for a source.
         """
-        return await done(self._native.edit(id, to_json(which, Which), version, to_json(edits, Edits)))
+        return await done(self._native.edit(id, to_json(which, Which), version, to_json(edits, Edits, "edits")))
 
     def add_destination(self, id: str, destination: Destination | Json) -> int:
         """Adds a destination to a stream that runs, and returns the number by which it is named from now on.

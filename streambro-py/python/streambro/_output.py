@@ -120,8 +120,8 @@ class Airing:
     start_unix_ms: int
     """The instant at which it begins, in milliseconds since 1970."""
     end_unix_ms: int | None
-    """The instant at which it is over, in milliseconds since 1970, if it ever is. An airing that ends when another one
-    begins does not overlap it.
+    """The instant at which it is over, in milliseconds since 1970, if it ever is. An airing that ends when another one begins
+    does not overlap it.
     """
     elapsed: bool
     """Whether it ends when so much time has passed, whatever the clock shows by then."""
@@ -257,8 +257,8 @@ class Check:
     """One thing that was looked at."""
 
     name: str
-    """Its stable name: `descriptors`, `tcp_memory`, `tcp_buffer`, `tcp_idle`, `roots`, `clock`, `ffmpeg`, `media_root`;
-    `host` alone when nothing could be looked at.
+    """Its stable name: `descriptors`, `tcp_memory`, `tcp_buffer`, `tcp_idle`, `roots`, `clock`, `ffmpeg`, `media_root`; `host`
+    alone when nothing could be looked at.
     """
     severity: Severity
     """How it is."""
@@ -282,8 +282,7 @@ class Cost:
     """What a stream takes while it runs. An estimate from measurements, not a promise."""
 
     bits_per_second: int
-    """What it sends to all of its destinations, in bits per second, RTMP's overhead included. TCP and IP add about 3 %.
-    """
+    """What it sends to all of its destinations, in bits per second, RTMP's overhead included. TCP and IP add about 3 %."""
     memory_bytes: int
     """Private memory of the process and its children, in bytes."""
     child_bytes: int
@@ -339,8 +338,7 @@ class Encoding:
     ahead_ms: int
     """How much is made that no destination has been sent yet, in milliseconds."""
     buffered_bytes: int
-    """Memory that what is made takes here, in bytes: what is ahead, and what a destination that comes back begins with.
-    """
+    """Memory that what is made takes here, in bytes: what is ahead, and what a destination that comes back begins with."""
     lost_words: int
     """Lines of the current run's words that were lost, because it said more than anybody could read."""
     frames: int
@@ -480,8 +478,8 @@ class StartFailed(Event):
 class SavingChanged(Event):
     """What the manager should remember cannot be kept, or can be again.
 
-    Streams go on meanwhile, and what they are is tried again every other second. One event at the begin and one at the
-    end; with a stream's name it is about its key alone.
+    Streams go on meanwhile, and what they are is tried again every other second. One event at the begin and one at the end;
+    with a stream's name it is about its key alone.
     """
 
     saved: bool
@@ -537,19 +535,18 @@ AnyEvent: TypeAlias = (
 - `PhaseChanged`: The stream is in another phase. One event per change.
 - `LegChanged`: A destination is in another phase. One event per change.
 - `EncoderChosen`: ffmpeg begins to make the stream, or goes on with another encoder.
-- `EncoderFailed`: ffmpeg ended before its time; it is started again where it was, unless the stream ends. Viewers
-  notice only if `"holding"` follows.
+- `EncoderFailed`: ffmpeg ended before its time; it is started again where it was, unless the stream ends. Viewers notice only
+  if `"holding"` follows.
 - `RenditionFinished`: What ffmpeg made of the source is kept, and copied from now on; or it is not.
 - `ItemChanged`: An item of a playlist began, ended, or could not be played.
 - `ScheduleChanged`: What is planned of a stream has changed, or another airing has begun.
 - `StartFailed`: A stream could not be started when its time had come.
-- `SavingChanged`: What the manager should remember cannot be kept, or can be again. Streams go on meanwhile, and what
-  they are is tried again every other second. One event at the begin and one at the end; with a stream's name it is
-  about its key alone.
-- `Alert`: Something uses too much, or no longer does. One event at the begin and one at the end; the end of a stream
-  ends its alerts without another word.
-- `Missed`: The reader was slow: the oldest events are lost. Comes before the oldest that is left, with the number of
-  the last one lost.
+- `SavingChanged`: What the manager should remember cannot be kept, or can be again. Streams go on meanwhile, and what they are
+  is tried again every other second. One event at the begin and one at the end; with a stream's name it is about its key alone.
+- `Alert`: Something uses too much, or no longer does. One event at the begin and one at the end; the end of a stream ends its
+  alerts without another word.
+- `Missed`: The reader was slow: the oldest events are lost. Comes before the oldest that is left, with the number of the last
+  one lost.
 - `Event`: Of a kind that this version does not know.
 """
 
@@ -686,8 +683,8 @@ class Lateness:
     """
 
     counts: tuple[int, ...]
-    """Packets in each bucket. The bounds are -200, -100, -50, 0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1,000 and 10,000
-    ms after the packet was due (a packet on a bound lies below it); the last bucket is open.
+    """Packets in each bucket. The bounds are -200, -100, -50, 0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1,000 and 10,000 ms after
+    the packet was due (a packet on a bound lies below it); the last bucket is open.
     """
 
 
@@ -709,8 +706,8 @@ class LegStatus:
     """One destination of a stream as it was at one moment."""
 
     leg: int
-    """Its number: its place in the spec, from 0, and what `add_destination` returned. That of one that was removed may
-    be given again.
+    """Its number: its place in the spec, from 0, and what `add_destination` returned. That of one that was removed may be given
+    again.
     """
     destination: str
     """What may be shown of the URL."""
@@ -857,8 +854,8 @@ Phase: TypeAlias = Literal[
 - `"queued"`: It waits for a place.
 - `"preparing"`: Its source is being opened.
 - `"starting"`: It connects for the first time.
-- `"live"`: Every destination is on the air: publishing was accepted, the first keyframe was acknowledged by the peer's
-  TCP, and the connection was still open a second later. RTMP itself acknowledges nothing.
+- `"live"`: Every destination is on the air: publishing was accepted, the first keyframe was acknowledged by the peer's TCP, and
+  the connection was still open a second later. RTMP itself acknowledges nothing.
 - `"degraded"`: It is on the air, but lags, or some destinations are not.
 - `"holding"`: It is on the air with a picture that stands still, because the source has none.
 - `"reconnecting"`: No destination is on the air; it connects again.
@@ -965,8 +962,8 @@ class ProcessSample:
     resident_bytes: int
     """Resident memory in bytes, what is shared with other processes counted in full."""
     anonymous_bytes: int
-    """Resident memory without a file behind it: heap and stacks. Equal to `resident_bytes` where the system does not
-    tell them apart.
+    """Resident memory without a file behind it: heap and stacks. Equal to `resident_bytes` where the system does not tell them
+    apart.
     """
     proportional_bytes: int | None
     """Resident memory with shared pages split among those who share them (PSS); `None` where that cannot be read."""
@@ -1019,90 +1016,84 @@ Each has a `meaning` and a `remedy`; `docs/reasons.md` has them in one table.
 
 - `"stopped"`: Somebody called `stop`, or `replace` put another run in its place. Nothing: it is what was asked for.
 - `"finished"`: The source has played as often as it was asked to. Nothing. To play for ever, ask for `"forever"`.
-- `"shut_down"`: The manager shut down. Nothing if you shut it down. If not, the last handle of the manager or its
-  runtime was dropped: keep both for as long as streams shall run.
-- `"schedule_ended"`: Its time is over, as its schedule says. Nothing: it is back at its next window. To let it go on,
-  `extend` it or drop its end with `clear_end`.
-- `"start_failed"`: It could not be started: `start` returned an error or was given up, or a planned start went wrong.
-  Do what the error says: that `start` returned, or the detail and the event `start_failed` show. A planned start is
-  tried again with growing delays, a minute at the most, until its time is over.
-- `"key_missing"`: Its stream key was not kept over a restart. Start it, or schedule it, once more with the same spec
-  and its key: it goes on where it was. To have keys kept, bring a `KeyProvider` that seals them, or let them be kept in
-  clear text.
-- `"disabled"`: The destination was disabled, or removed, while the stream goes on. Nothing: it is what was asked for.
-  To have it on the air again, enable or add it.
-- `"unresolved"`: The host's name could not be resolved. Check the host in the URL, then this machine's DNS. Tried again
-  with growing delays.
-- `"not_allowed"`: The destination policy allows none of the host's addresses. Choose another destination, or allow this
-  one with `StreamManager(destinations=...)`. Tried again slowly, because names move.
-- `"unreachable"`: No TCP connection came about: it was refused, or nobody answered within 10 s. Check host and port in
-  the URL, and that no firewall is in between. Tried again with growing delays.
-- `"tls_failed"`: TLS failed: the certificate is not valid for the host, or the peer does not speak TLS. Check what the
-  detail names: the host in the URL, a port that speaks no TLS, this machine's clock or its CA certificates; trust a
-  server of your own with `Destination.trust`. Tried again slowly.
-- `"handshake_timeout"`: The peer did not finish the TLS or RTMP handshake, up to accepting the stream, within 10 s.
-  Check that the port is one for RTMP, or for RTMPS where the URL says so; if it is, the server is overloaded. Tried
-  again with growing delays.
-- `"protocol_error"`: The peer broke the RTMP protocol. Check that host and port belong to an RTMP server; if they do,
-  please report it with the detail. Tried again with growing delays.
-- `"bad_key"`: The server refused the key. Copy the stream key again from the platform's page, see that the broadcast
-  there is still open, and `replace` the stream. Tried again slowly; sooner right after a drop, when the old connection
-  may still hold the key.
-- `"already_publishing"`: The server says that the key is in use. Right after a drop wait: the server still holds the
-  old connection. If it stays, another program uses the key: end that one, or use another key. Tried again with growing
+- `"shut_down"`: The manager shut down. Nothing if you shut it down. If not, the last handle of the manager or its runtime was
+  dropped: keep both for as long as streams shall run.
+- `"schedule_ended"`: Its time is over, as its schedule says. Nothing: it is back at its next window. To let it go on, `extend`
+  it or drop its end with `clear_end`.
+- `"start_failed"`: It could not be started: `start` returned an error or was given up, or a planned start went wrong. Do what
+  the error says: that `start` returned, or the detail and the event `start_failed` show. A planned start is tried again with
+  growing delays, a minute at the most, until its time is over.
+- `"key_missing"`: Its stream key was not kept over a restart. Start it, or schedule it, once more with the same spec and its
+  key: it goes on where it was. To have keys kept, bring a `KeyProvider` that seals them, or let them be kept in clear text.
+- `"disabled"`: The destination was disabled, or removed, while the stream goes on. Nothing: it is what was asked for. To have
+  it on the air again, enable or add it.
+- `"unresolved"`: The host's name could not be resolved. Check the host in the URL, then this machine's DNS. Tried again with
+  growing delays.
+- `"not_allowed"`: The destination policy allows none of the host's addresses. Choose another destination, or allow this one
+  with `StreamManager(destinations=...)`. Tried again slowly, because names move.
+- `"unreachable"`: No TCP connection came about: it was refused, or nobody answered within 10 s. Check host and port in the URL,
+  and that no firewall is in between. Tried again with growing delays.
+- `"tls_failed"`: TLS failed: the certificate is not valid for the host, or the peer does not speak TLS. Check what the detail
+  names: the host in the URL, a port that speaks no TLS, this machine's clock or its CA certificates; trust a server of your own
+  with `Destination.trust`. Tried again slowly.
+- `"handshake_timeout"`: The peer did not finish the TLS or RTMP handshake, up to accepting the stream, within 10 s. Check that
+  the port is one for RTMP, or for RTMPS where the URL says so; if it is, the server is overloaded. Tried again with growing
   delays.
-- `"auth_required"`: The server wants a login, which streambro cannot do. Ask whether the server takes a key or a token
-  instead; a token such as `?auth=abc` is written behind the key, as a part of it. Tried again slowly.
-- `"bad_app"`: The server does not know the application. Check the path of the URL: it ends with the application, such
-  as `/live2`, and holds no key. Tried again slowly.
-- `"refused"`: The server refused for another reason; the detail has its words. Read the detail, and ask who runs the
-  server. Tried again with growing delays.
-- `"rejected_early"`: The connection closed when publishing was asked for, or right after it: usually a wrong key. Check
-  the key, see that the platform expects a broadcast now, and `replace` the stream. Tried again slowly.
-- `"stalled"`: The peer accepted no byte for 15 s, or less than a tenth of the media for 30 s. If it comes again, the
-  line is too slow or loses packets: check the upload rate against the file's bitrate. Tried again with growing delays,
-  at the same place in the film.
-- `"peer_closed"`: The peer closed or reset the connection. Nothing if it is rare: servers restart. If it comes again,
-  ask the platform's page why; if it never goes live, check port and path of the URL. Tried again with growing delays,
-  at the same place in the film.
-- `"network_failed"`: The network failed. Read the detail and check this machine's network. Tried again with growing
-  delays, at the same place in the film.
+- `"protocol_error"`: The peer broke the RTMP protocol. Check that host and port belong to an RTMP server; if they do, please
+  report it with the detail. Tried again with growing delays.
+- `"bad_key"`: The server refused the key. Copy the stream key again from the platform's page, see that the broadcast there is
+  still open, and `replace` the stream. Tried again slowly; sooner right after a drop, when the old connection may still hold
+  the key.
+- `"already_publishing"`: The server says that the key is in use. Right after a drop wait: the server still holds the old
+  connection. If it stays, another program uses the key: end that one, or use another key. Tried again with growing delays.
+- `"auth_required"`: The server wants a login, which streambro cannot do. Ask whether the server takes a key or a token instead;
+  a token such as `?auth=abc` is written behind the key, as a part of it. Tried again slowly.
+- `"bad_app"`: The server does not know the application. Check the path of the URL: it ends with the application, such as
+  `/live2`, and holds no key. Tried again slowly.
+- `"refused"`: The server refused for another reason; the detail has its words. Read the detail, and ask who runs the server.
+  Tried again with growing delays.
+- `"rejected_early"`: The connection closed when publishing was asked for, or right after it: usually a wrong key. Check the
+  key, see that the platform expects a broadcast now, and `replace` the stream. Tried again slowly.
+- `"stalled"`: The peer accepted no byte for 15 s, or less than a tenth of the media for 30 s. If it comes again, the line is
+  too slow or loses packets: check the upload rate against the file's bitrate. Tried again with growing delays, at the same
+  place in the film.
+- `"peer_closed"`: The peer closed or reset the connection. Nothing if it is rare: servers restart. If it comes again, ask the
+  platform's page why; if it never goes live, check port and path of the URL. Tried again with growing delays, at the same place
+  in the film.
+- `"network_failed"`: The network failed. Read the detail and check this machine's network. Tried again with growing delays, at
+  the same place in the film.
 - `"rotated"`: A planned reconnect: before a limit of the protocol (time stamps after 20 days, or TLS records), by the
   destination's `Rotation`, or by hand. Nothing: it is back within seconds, or after the pause of its `Rotation`.
-- `"reconnect_requested"`: The server asked for a reconnect. Nothing: servers do this before they are serviced. It is
-  back within seconds.
-- `"source_truncated"`: The file ended before its own tables say, or was cut while it played. Bring the whole file. A
-  stream that plays it for ever shows its last picture until then, and a playlist goes on; any other has ended: start it
-  again. Put files into place by renaming them, never by writing over one that plays.
-- `"list_ended"`: Nothing follows in the playlist, and the stream waits for more. Add an item to the playlist; until
-  then the picture stands still.
-- `"source_unreadable"`: The file could not be read: the disk failed, or did not answer for 15 s. Read the detail; check
-  the disk or the network file system. Tried again with growing delays; meanwhile a stream that plays it for ever shows
-  its last picture, and a playlist goes on.
-- `"source_invalid"`: The file breaks the rules of its format. Make the file anew, for instance with `ffmpeg -i in.mp4
-  -c copy out.mp4`. A stream that plays it for ever shows its last picture until then, and a playlist goes on; any other
-  has ended: start it again.
-- `"encoder_failed"`: Its ffmpeg died, stood still or ended too early. Read the detail and the stream's log, which has
-  ffmpeg's last words. It is started again with growing delays, where it was in the film; meanwhile the picture stands
-  still. A stream that never had a picture ends.
-- `"encoder_unavailable"`: There is no ffmpeg, or none of the encoders that the stream may use works here. Do what the
-  detail says: install ffmpeg, or choose another encoder; `StreamManager.encoders` lists what works here. Then start the
-  stream again.
-- `"encoder_slow"`: Its ffmpeg makes less than a second of media in a second: the picture stands still now and then.
-  Choose a faster preset, a smaller picture, a lower frame rate or a hardware encoder, or stop other streams.
-- `"retries_exhausted"`: The destination failed as often as the stream's `Retry` allows. Mend what the detail says,
-  which has the last failure's words, and start the stream again, or allow more with `Retry`. Other destinations of the
-  stream go on.
-- `"host"`: The host lacks something: file descriptors, threads or memory. Do what the detail says; `doctor` looks for
-  the rest. Tried again with growing delays.
-- `"behind"`: It is on the air, but a destination lags by more than two seconds. Nothing if it passes: it catches up by
-  itself. If it stays, the line is slower than the file's bitrate: look at the legs in the stream's status, and take a
-  smaller file.
-- `"over_limit"`: It used more processor time or memory than the alerts allow, and the manager was told to restart or to
-  stop it then. Look at its `usage`, and for what it shares the machine with; or raise the thresholds with
-  `StreamManager(alerts=...)`.
-- `"limit_reached"`: It waits for a place: a limit of the manager is in the way; the detail says which. Wait, stop
-  another stream, or raise the limit.
+- `"reconnect_requested"`: The server asked for a reconnect. Nothing: servers do this before they are serviced. It is back
+  within seconds.
+- `"source_truncated"`: The file ended before its own tables say, or was cut while it played. Bring the whole file. A stream
+  that plays it for ever shows its last picture until then, and a playlist goes on; any other has ended: start it again. Put
+  files into place by renaming them, never by writing over one that plays.
+- `"list_ended"`: Nothing follows in the playlist, and the stream waits for more. Add an item to the playlist; until then the
+  picture stands still.
+- `"source_unreadable"`: The file could not be read: the disk failed, or did not answer for 15 s. Read the detail; check the
+  disk or the network file system. Tried again with growing delays; meanwhile a stream that plays it for ever shows its last
+  picture, and a playlist goes on.
+- `"source_invalid"`: The file breaks the rules of its format. Make the file anew, for instance with `ffmpeg -i in.mp4 -c copy
+  out.mp4`. A stream that plays it for ever shows its last picture until then, and a playlist goes on; any other has ended:
+  start it again.
+- `"encoder_failed"`: Its ffmpeg died, stood still or ended too early. Read the detail and the stream's log, which has ffmpeg's
+  last words. It is started again with growing delays, where it was in the film; meanwhile the picture stands still. A stream
+  that never had a picture ends.
+- `"encoder_unavailable"`: There is no ffmpeg, or none of the encoders that the stream may use works here. Do what the detail
+  says: install ffmpeg, or choose another encoder; `StreamManager.encoders` lists what works here. Then start the stream again.
+- `"encoder_slow"`: Its ffmpeg makes less than a second of media in a second: the picture stands still now and then. Choose a
+  faster preset, a smaller picture, a lower frame rate or a hardware encoder, or stop other streams.
+- `"retries_exhausted"`: The destination failed as often as the stream's `Retry` allows. Mend what the detail says, which has
+  the last failure's words, and start the stream again, or allow more with `Retry`. Other destinations of the stream go on.
+- `"host"`: The host lacks something: file descriptors, threads or memory. Do what the detail says; `doctor` looks for the rest.
+  Tried again with growing delays.
+- `"behind"`: It is on the air, but a destination lags by more than two seconds. Nothing if it passes: it catches up by itself.
+  If it stays, the line is slower than the file's bitrate: look at the legs in the stream's status, and take a smaller file.
+- `"over_limit"`: It used more processor time or memory than the alerts allow, and the manager was told to restart or to stop it
+  then. Look at its `usage`, and for what it shares the machine with; or raise the thresholds with `StreamManager(alerts=...)`.
+- `"limit_reached"`: It waits for a place: a limit of the manager is in the way; the detail says which. Wait, stop another
+  stream, or raise the limit.
 - `"internal"`: A bug in streambro: a task died. Please report it with the log. The stream has ended; start it again.
 """
 
@@ -1478,10 +1469,9 @@ class Usage:
     bits_per_second: int
     """Bits handed to the network per second."""
     estimated: bool
-    """Whether processor time and memory are estimates. A natively copied stream shares this process with the others and
-    with the host's own work: its part is its share by bytes of what the process used, and of the memory that it has
-    taken since the manager was built. A host that works hard itself makes it look larger than it is. A stream's ffmpeg
-    is measured, and added.
+    """Whether processor time and memory are estimates. A natively copied stream shares this process with the others and with
+    the host's own work: its part is its share by bytes of what the process used, and of the memory that it has taken since the
+    manager was built. A host that works hard itself makes it look larger than it is. A stream's ffmpeg is measured, and added.
     """
     sampled_unix_ms: int
     """When it was measured, in milliseconds since 1970."""
@@ -1578,8 +1568,8 @@ class VideoInfo:
     first_is_idr: bool | None
     """Whether the first picture is an IDR. `None` when that could not be read."""
     open_gop: bool | None
-    """Whether a keyframe behind the first is no IDR, so that pictures behind it may need those before it. `None` when
-    there is none, or it could not be read. Eight are looked at.
+    """Whether a keyframe behind the first is no IDR, so that pictures behind it may need those before it. `None` when there is
+    none, or it could not be read. Eight are looked at.
     """
     samples: int
     """How many pictures there are."""
