@@ -232,7 +232,8 @@ impl StreamManager {
     /// Ends all streams in order within `grace`, aborts what is left, and closes all subscriptions.
     ///
     /// Renditions under way are gone from the disk then, unless the disk takes longer than `grace` and two seconds.
-    /// Every run is in the [`history`](Self::history) then. What had not been forgotten stays as long as the manager.
+    /// Every run is in the [`history`](Self::history) then. What had not been forgotten stays as long as the manager; the
+    /// directory of the state is free for another one.
     /// Idempotent; a second call waits as well. Cancel safe: the streams go on ending.
     pub async fn shutdown(&self, grace: Duration) {
         // A grace beyond what a clock can tell is as good as a year.
@@ -268,6 +269,7 @@ impl StreamManager {
         if let Some(memory) = &self.0.memory {
             // Where they were at the very end.
             let _ = timeout_at(deadline + LAST_BREATH, self.save(memory)).await;
+            let _ = timeout_at(deadline + LAST_BREATH, memory.close()).await;
         }
         let monitor = self.registry().monitor.take();
         let forgetting = self.0.forgetting.lock().unwrap_or_else(PoisonError::into_inner).take();

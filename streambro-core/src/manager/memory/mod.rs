@@ -34,7 +34,7 @@ use crate::{
     journal::RunRecord,
     schedule::Entry,
     spec::StreamId,
-    state::{KeyProvider, Store},
+    state::{Change, KeyProvider, Store},
     sys,
 };
 
@@ -143,7 +143,8 @@ impl Settings {
 /// A manager's memory.
 #[derive(Debug)]
 pub(super) struct Memory {
-    store: Arc<dyn Store>,
+    /// Until the manager has shut down.
+    store: Mutex<Option<Arc<dyn Store>>>,
     keys: Keys,
     news: Mutex<News>,
     changed: Arc<Notify>,
@@ -166,7 +167,7 @@ struct News {
 impl Memory {
     pub(super) fn new(store: Arc<dyn Store>, keys: Keys, kept: Kept) -> Self {
         Self {
-            store,
+            store: Mutex::new(Some(store)),
             keys,
             news: Mutex::default(),
             changed: Arc::new(Notify::new()),
@@ -183,6 +184,29 @@ impl Memory {
         news.number += 1;
         drop(news);
         self.changed.notify_one();
+    }
+
+    /// Makes changes, all or nothing. Once it is closed nothing is kept, and nobody waits for it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    async fn commit(&self, changes: Vec<Change>) -> Result<()> {
+        let store = self.store().clone();
+        match store {
+            Some(store) if !changes.is_empty() => store.commit(changes).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets another manager have the store, whoever still looks at this one.
+    pub(super) async fn close(&self) {
+        let store = self.store().take();
+        // What is dropped there waits for a disk. Without a thread for it it is dropped here.
+        let _ = aside(move || drop(store)).await;
+    }
+
+    fn store(&self) -> MutexGuard<'_, Option<Arc<dyn Store>>> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn news(&self) -> MutexGuard<'_, News> {
@@ -244,8 +268,8 @@ impl StreamManager {
     }
 }
 
-/// Keeps what is new, and now and then where streams are, until the manager goes. The memory goes with the manager, so that
-/// another one can have the store at once.
+/// Keeps what is new, and now and then where streams are, until the manager goes. The memory goes with a manager that nobody has
+/// shut down, so that another one can have the store at once.
 async fn keep(manager: Weak<Inner>, changed: Arc<Notify>) {
     let Some(closing) = manager.upgrade().map(|inner| inner.closing.clone()) else { return };
     loop {

@@ -133,7 +133,7 @@ impl StreamManager {
         let running = self.note_places(&mut batch, &kept);
         let runs = self.note_runs(&mut batch, &kept);
         let Batch { changes, streams } = batch;
-        let outcome = if changes.is_empty() { Ok(()) } else { memory.store.commit(changes).await };
+        let outcome = memory.commit(changes).await;
         let trouble = outcome.as_ref().err().map(ToString::to_string);
         let unsealed = |(id, stream): &(StreamId, Option<KeptStream>)| {
             stream.as_ref().is_some_and(|stream| stream.is_unsealed).then(|| id.clone())
@@ -376,8 +376,7 @@ impl Memory {
     /// # Errors
     /// Those of the store, if it is new or has gone.
     pub(in crate::manager) async fn begin(&self, meta: &Meta, is_new: bool) -> Result<()> {
-        let outcome =
-            self.store.commit(vec![Change::Put { key: META.to_owned(), value: encode(meta) }]).await;
+        let outcome = self.commit(vec![Change::Put { key: META.to_owned(), value: encode(meta) }]).await;
         match outcome {
             Err(error) if !is_new && error.kind != ErrorKind::StateInvalid => {
                 let mut kept = self.kept.lock().await;
