@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pyo3::{marker::Ungil, prelude::*};
+use serde::de::DeserializeOwned;
 use streambro_core::ErrorKind;
 use streambro_embed::{Result, fault, guard, panicked, refuse_forked};
 
@@ -37,6 +38,19 @@ where
         }
         py.check_signals()?;
     }
+}
+
+/// Reads what Python wrote as JSON. It has never been a text with lines and columns there.
+///
+/// # Errors
+/// `InvalidSpec`.
+pub(crate) fn parse<T: DeserializeOwned>(name: &str, json: &str) -> Result<T> {
+    streambro_embed::parse(name, json).map_err(|mut error| {
+        if let Some((says, _)) = error.detail.rsplit_once(" at line ") {
+            error.detail = says.to_owned();
+        }
+        error
+    })
 }
 
 /// What Python gets for a time that is up.

@@ -7,9 +7,15 @@ use streambro_core::{
     Builder, Destination, Edit, ErrorKind, Explanation, Platform, PlaylistKind, Schedule, Settings, Source,
     StreamManager, StreamSpec, Video,
 };
-use streambro_embed::{Kept, Result, Scope, Threads, fault, most, parse, with, write};
+use streambro_embed::{Kept, Result, Scope, Threads, fault, most, with, write};
 
-use crate::{call::call, made::Made, pending::Pending, stream::Stream, subscription::Subscription};
+use crate::{
+    call::{call, parse},
+    made::Made,
+    pending::Pending,
+    stream::Stream,
+    subscription::Subscription,
+};
 
 /// Keeps streams on the air, with threads of its own.
 #[pyclass(frozen, module = "streambro._native")]

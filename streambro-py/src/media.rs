@@ -4,9 +4,13 @@ use std::path::PathBuf;
 
 use pyo3::prelude::*;
 use streambro_core::{Builder, Encode, Host, Platform, Reason, Schedule, Settings};
-use streambro_embed::{Threads, instant, most, parse, write};
+use streambro_embed::{Threads, instant, most, write};
 
-use crate::{call::call, made::Made, pending::Pending};
+use crate::{
+    call::{call, parse},
+    made::Made,
+    pending::Pending,
+};
 
 /// The version of the library.
 #[pyfunction]

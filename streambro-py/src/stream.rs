@@ -2,10 +2,10 @@
 
 use pyo3::prelude::*;
 use streambro_core::Phase;
-use streambro_embed::{Kept, Threads, parse, write};
+use streambro_embed::{Kept, Threads, write};
 
 use crate::{
-    call::call,
+    call::{call, parse},
     made::{Made, within},
     pending::Pending,
 };

@@ -277,12 +277,12 @@ fn with_remedy(kind: DeathKind, line: &str) -> String {
     let remedy = match kind {
         DeathKind::NoSpace => "make room on the disk",
         DeathKind::DeviceBusy => {
-            "run fewer encodes on this device, or let others take over with `Encoder::Auto`"
+            "run fewer encodes on this device, or let others take over with the encoder `auto`"
         }
         DeathKind::OutOfMemory => "run fewer encodes, or add memory",
         DeathKind::NotExecutable => "install this ffmpeg's libraries, or another ffmpeg",
         DeathKind::HostLacks => "raise the limits of this process (`ulimit -n`, `ulimit -u`)",
-        DeathKind::NoEncoder => "choose another encoder, or `Encoder::Auto`",
+        DeathKind::NoEncoder => "choose another encoder, or `auto`",
         DeathKind::BadInput => "check the file: `ffmpeg -v error -i FILE -f null -` names what is broken",
         _ => return line.to_owned(),
     };

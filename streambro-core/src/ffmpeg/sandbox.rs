@@ -70,7 +70,7 @@ impl Kernel {
             Sandbox::Off => Ok(SandboxLevel::default()),
             Sandbox::Required if self.landlock == 0 => Err(Lacking(
                 "this kernel has no Landlock, or does not enable it; Linux 5.13 and newer have it (`lsm=landlock,...` on \
-                 the kernel's command line), or ask for `Sandbox::BestEffort`"
+                 the kernel's command line), or ask for the sandbox `best_effort`"
                     .to_owned(),
             )),
             Sandbox::BestEffort | Sandbox::Required => Ok(SandboxLevel {
@@ -116,7 +116,7 @@ impl SandboxPlan {
                 failed.push(format!("Landlock: {error}"));
             }
             if self.sandbox == Sandbox::Required && !failed.is_empty() {
-                return Err(Lacking(format!("{}; or ask for `Sandbox::BestEffort`", failed.join(", "))));
+                return Err(Lacking(format!("{}; or ask for the sandbox `best_effort`", failed.join(", "))));
             }
         }
         #[cfg(not(target_os = "linux"))]

@@ -211,7 +211,7 @@ fn roots() -> Check {
                 "roots",
                 Severity::Error,
                 what,
-                "install the package ca-certificates, or give `Trust::Roots`",
+                "install the package ca-certificates, or give destinations `roots` to trust",
             )
         }
     }

@@ -389,7 +389,7 @@ fn nothing() -> Error {
 
 fn rolls(run: &Run) -> Result<&Rolls> {
     run.rolls().ok_or_else(|| {
-        let detail = "it plays no playlist; start it with `Source::playlist` to change what plays";
+        let detail = "it plays no playlist; start it with a `playlist` as its source to change what plays";
         Error::new(ErrorKind::InvalidSpec, run.id.as_str(), detail)
     })
 }
@@ -400,7 +400,8 @@ fn roll(run: &Run, which: PlaylistKind) -> Result<&Arc<Roll>> {
     match which {
         PlaylistKind::Main => Ok(&rolls.picture),
         PlaylistKind::Sound => rolls.sound.as_ref().ok_or_else(|| {
-            let detail = "it has no list of sounds; start it with `Source::sound` to change what is heard";
+            let detail =
+                "it has no list of sounds; start it with a `sound` of its own to change what is heard";
             Error::new(ErrorKind::InvalidSpec, run.id.as_str(), detail)
         }),
     }

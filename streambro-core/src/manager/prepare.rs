@@ -44,7 +44,8 @@ impl StreamManager {
         let video = &video.into();
         self.is_open()?;
         if self.0.sources.workshop.store().is_none() {
-            let detail = "this manager keeps no renditions; `Builder::renditions` names a directory for them";
+            let detail =
+                "this manager keeps no renditions; the setting `renditions` names a directory for them";
             return Err(Error::new(ErrorKind::InvalidSpec, "renditions", detail));
         }
         let learnt = self.0.sources.learn(source, video).await?;

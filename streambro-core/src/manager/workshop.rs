@@ -78,7 +78,8 @@ impl Workshop {
     pub(super) fn check(&self, encode: &Encode) -> Result<()> {
         encode.check()?;
         if encode.has_raw() && !self.settings.raw {
-            let detail = "this manager takes no raw options of ffmpeg; `Builder::allow_raw_options` lets it";
+            let detail =
+                "this manager takes no raw options of ffmpeg; the setting `allow_raw_options` lets it";
             return Err(Error::new(ErrorKind::NotAllowed, "raw", detail));
         }
         Ok(())
@@ -153,7 +154,7 @@ impl Workshop {
                 Encoder::Auto => {
                     format!("no encoder works here: {passed}; install an ffmpeg that has libx264")
                 }
-                _ => format!("it does not work here: {passed}; choose another, or `Encoder::Auto`"),
+                _ => format!("it does not work here: {passed}; choose another, or `auto`"),
             };
             return Err(Error::new(ErrorKind::EncoderUnavailable, "encoder", detail));
         }

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What a user does who wants a picture encoded.
-pub(super) const ENCODE: &str = "encode it with `.video(Video::encode(Encoder::Auto))`";
+pub(super) const ENCODE: &str = "let its `video` be encoded";
 
 /// What a host does that has no ffmpeg.
 const INSTALL: &str = "install ffmpeg 5.1 or newer with its ffprobe, or bring an MP4 file with H.264 and AAC";
@@ -115,7 +115,7 @@ fn encode(known: &Known<'_>) -> Road {
     // The native readers tell of no picture where its codec is in their way; ffprobe does.
     let seen = known.foreign.is_some() || known.probe.is_some_and(|probe| probe.info.is_some());
     if seen && known.picture().is_none() {
-        let remedy = "send its sound as it is with `Video::Copy`, or make a film with a picture";
+        let remedy = "send its sound as it is, with `video` at `copy`, or make a film with a picture";
         return Road::refused(Block::File, "there is no picture to encode", remedy);
     }
     Road::Encode { why: "encoding was asked for: ffmpeg encodes it".to_owned() }

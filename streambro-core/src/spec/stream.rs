@@ -144,7 +144,7 @@ impl StreamSpec {
             return Err(invalid("user", "a user name has 1 to 256 bytes and no control characters"));
         }
         if self.destinations.is_empty() {
-            return Err(invalid("destinations", "add at least one with `.destination(...)`"));
+            return Err(invalid("destinations", "add at least one destination"));
         }
         if self.destinations.len() > MAX_DESTINATIONS {
             return Err(invalid("destinations", "at most 32 destinations per stream"));

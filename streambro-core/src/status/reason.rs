@@ -56,7 +56,7 @@ reasons! {
     /// Somebody called `stop`, or `replace` put another run in its place.
     Stopped = "stopped", "Nothing: it is what was asked for.";
     /// The source has played as often as it was asked to.
-    Finished = "finished", "Nothing. To play for ever, ask for `Repeat::Forever`.";
+    Finished = "finished", "Nothing. To play for ever, let it `repeat` `forever`.";
     /// The manager shut down.
     ShutDown = "shut_down",
         "Nothing if you shut it down. If not, the last handle of the manager or its runtime was dropped: keep both for as \
@@ -79,7 +79,7 @@ reasons! {
         "Check the host in the URL, then this machine's DNS. Tried again with growing delays.";
     /// The destination policy allows none of the host's addresses.
     NotAllowed = "not_allowed",
-        "Choose another destination, or allow this one with `Builder::destinations`. Tried again slowly, because names \
+        "Choose another destination, or allow this one with the setting `destinations`. Tried again slowly, because names \
          move.";
     /// No TCP connection came about: it was refused, or nobody answered within 10 s.
     Unreachable = "unreachable",
@@ -154,7 +154,7 @@ reasons! {
          where it was in the film; meanwhile the picture stands still. A stream that never had a picture ends.";
     /// There is no ffmpeg, or none of the encoders that the stream may use works here.
     EncoderUnavailable = "encoder_unavailable",
-        "Do what the detail says: install ffmpeg, or choose another encoder; `StreamManager::encoders` lists what works \
+        "Do what the detail says: install ffmpeg, or choose another encoder; `encoders` lists what works \
          here. Then start the stream again.";
     /// Its ffmpeg makes less than a second of media in a second: the picture stands still now and then.
     EncoderSlow = "encoder_slow",
@@ -172,7 +172,7 @@ reasons! {
     /// It used more processor time or memory than the alerts allow, and the manager was told to restart or to stop it
     /// then.
     OverLimit = "over_limit",
-        "Look at its `usage`, and for what it shares the machine with; or raise the thresholds with `Builder::alerts`.";
+        "Look at its `usage`, and for what it shares the machine with; or raise the thresholds with the setting `alerts`.";
     /// It waits for a place: a limit of the manager is in the way; the detail says which.
     LimitReached = "limit_reached", "Wait, stop another stream, or raise the limit.";
     /// A bug in streambro: a task died.

@@ -117,7 +117,10 @@ fn without_inserted<'a>(ours: &[&'a Packet], source: &[&Packet]) -> (Vec<&'a Pac
 /// Decodes the whole file with ffmpeg, which must find nothing to complain about.
 pub(super) async fn decodes(path: &Path) {
     let mut command = tokio::process::Command::new("ffmpeg");
-    command.args(["-nostdin", "-xerror", "-v", "error", "-threads", "1", "-i"]).arg(path).args(["-f", "null", "-"]);
+    command
+        .args(["-nostdin", "-xerror", "-v", "error", "-threads", "1", "-i"])
+        .arg(path)
+        .args(["-f", "null", "-"]);
     let out = command.kill_on_drop(true).output().await.expect("ffmpeg can be started");
     let words = String::from_utf8_lossy(&out.stderr);
     assert!(out.status.success() && words.is_empty(), "{}: {words}", out.status);

@@ -57,7 +57,7 @@ impl StreamManager {
     ) -> Result<Option<Airing>> {
         let id = self.check(&spec)?;
         if spec.schedule.is_none() {
-            let detail = "it has no schedule; give it one with `StreamSpec::schedule`, or `start` it";
+            let detail = "it has no schedule; give its spec one, or `start` it";
             return Err(Error::new(ErrorKind::InvalidSpec, id.as_str(), detail));
         }
         let first = {
