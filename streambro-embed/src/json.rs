@@ -18,7 +18,10 @@ pub fn parse<T: DeserializeOwned>(name: &str, json: &str) -> Result<T> {
     });
     let read = read.and_then(|value| reader.end().map(|()| value).map_err(|error| (String::new(), error)));
     read.map_err(|(place, error)| {
-        let says = without_values(&error.to_string());
+        let says = error.to_string();
+        // What a type of ours says against a value is an error of its own.
+        let says = says.strip_prefix("invalid_spec: ").unwrap_or(&says);
+        let says = without_values(says);
         fault(ErrorKind::InvalidSpec, &format!("{name}{place}"), says)
     })
 }
@@ -88,6 +91,8 @@ mod tests {
         let error = parse::<StreamSpec>("spec", json).unwrap_err();
         let says = "spec.destinations: invalid type: a string, expected a sequence at line 1 column 82";
         assert_eq!(format!("{}: {}", error.subject, error.detail), says);
+        let error = parse::<Destination>("destination", r#"{"url": "http://a/b", "key": "k"}"#).unwrap_err();
+        assert!(!error.detail.contains("invalid_spec"), "{error}");
         let error = parse::<Destination>("destination", r#"{"stream_key": "k"}"#).unwrap_err();
         assert!(error.detail.starts_with("unknown field `stream_key`, expected one of `url`"), "{error}");
     }

@@ -40,9 +40,7 @@ class Ran:
         return self.stdout
 
 
-def run_python(
-    code: str, *, timeout: float = 30, env: Mapping[str, str] | None = None, interrupt_at: str | None = None
-) -> Ran:
+def run_python(code: str, *, timeout: float = 30, env: Mapping[str, str] | None = None, interrupt_at: str | None = None) -> Ran:
     """Runs a script in a fresh interpreter, warnings being errors. Blocks until it has ended.
 
     `env` is added to the environment. `interrupt_at` is a line of the script's output on which its process group gets

@@ -170,7 +170,7 @@ def late():
     log.info(said)
 
 def test_says_nothing(key): log.debug("live")
-def test_argument(key): log.debug("live at %s", key)
+def test_argument(key): log.debug("live at %s%s", key[:9], key[9:])
 def test_field(key): log.debug("live", extra={"url": "rtmp://host/live/" + key})
 def test_error(key):
     try: raise ValueError(key)

@@ -5,8 +5,11 @@
 
 use std::{
     ffi::OsStr,
-    io::{self, ErrorKind, Read},
-    os::{fd::AsFd, unix::process::CommandExt},
+    io::{self, ErrorKind, PipeWriter, Read},
+    os::{
+        fd::{AsFd, OwnedFd},
+        unix::process::CommandExt,
+    },
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -16,6 +19,8 @@ use rustix::{
     event::{PollFd, PollFlags, Timespec, poll},
     process::{Pid, Signal, kill_process_group},
 };
+
+use crate::sys;
 
 /// What a program may know of the host's environment: where drivers are. Everything else, secrets included, stays here.
 ///
@@ -80,19 +85,10 @@ pub(crate) struct Ended {
 
 /// Runs the program and returns what it said. Blocks for the question's time at most.
 pub(crate) fn ask(question: &Question<'_>) -> Answer {
-    let mut command = Command::new(question.program);
-    command.args(question.args).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    match question.ear {
-        Ear::Output(_) => command.stdout(Stdio::piped()),
-        Ear::Errors(_) => command.stderr(Stdio::piped()),
-    };
-    command.env_clear();
-    command.envs(ENVIRONMENT.iter().filter_map(|name| Some((OsStr::new(name), std::env::var_os(name)?))));
-    // A group of its own, so that nothing of a wrapper script stays either.
-    command.process_group(0);
     let start = Instant::now();
-    let mut child = match command.spawn() {
-        Ok(child) => child,
+    // Held until it has ended.
+    let (mut child, _lifeline) = match begin(question) {
+        Ok(begun) => begun,
         Err(error) if error.kind() == ErrorKind::NotFound => return Answer::Missing,
         Err(error) => return Answer::Refused(error),
     };
@@ -121,6 +117,28 @@ pub(crate) fn ask(question: &Question<'_>) -> Answer {
             took,
         }),
     }
+}
+
+/// Starts the program, which ends with this process however that ends: the pipe that it has for its input tells.
+fn begin(question: &Question<'_>) -> io::Result<(Child, PipeWriter)> {
+    let (lifeline_end, lifeline) = io::pipe()?;
+    let lifeline_end = OwnedFd::from(lifeline_end);
+    let mut command = Command::new(question.program);
+    command.args(question.args).stdin(lifeline_end.try_clone()?).stdout(Stdio::null()).stderr(Stdio::null());
+    match question.ear {
+        Ear::Output(_) => command.stdout(Stdio::piped()),
+        Ear::Errors(_) => command.stderr(Stdio::piped()),
+    };
+    command.env_clear();
+    command.envs(ENVIRONMENT.iter().filter_map(|name| Some((OsStr::new(name), std::env::var_os(name)?))));
+    // A group of its own, so that nothing of a wrapper script stays either.
+    command.process_group(0);
+    let child = command.spawn()?;
+    if let Ok(group) = i32::try_from(child.id()) {
+        // Without it the program ends when its time is up, as long as this process lives.
+        let _ = sys::child::tie(&lifeline_end, group);
+    }
+    Ok((child, lifeline))
 }
 
 fn too_long(time: Duration) -> String {
@@ -199,6 +217,22 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let program = script(folder.path(), "program", text);
         ask(&Question { program: &program, args: &["a b".to_owned()], time, ear })
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_program_that_is_asked_ends_with_whoever_asks() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = script(folder.path(), "program", "sleep 600 & wait");
+        let question = Question { program: &program, args: &[], time: TIME, ear: Ear::Output(1_000) };
+        let (mut child, lifeline) = begin(&question).unwrap();
+        assert!(child.try_wait().unwrap().is_none());
+        // As the kernel does it with a process that is killed.
+        drop(lifeline);
+        let status = child.wait().unwrap();
+        assert_eq!(std::os::unix::process::ExitStatusExt::signal(&status), Some(9), "{status}");
+        // What it had started is gone too: nobody has the other end of its output any more.
+        assert_eq!(child.stdout.unwrap().read_to_end(&mut vec![]).unwrap(), 0);
     }
 
     #[test]

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from streambro._command._arguments import parse
-from streambro._command._screen import complain
+from streambro._command._screen import complain, in_options, say
 from streambro._errors import StreambroError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     try:
         code = _run(argv)
-        print(end="", flush=True)
+        say()
     except BrokenPipeError:
         _drop_output()
         return BROKEN_PIPE
@@ -51,7 +51,7 @@ def _run(argv: Sequence[str] | None) -> int:
         args = parse(argv)
         code: int = args.run(args)
     except StreambroError as error:
-        complain(f"{error.kind}: {error}")
+        complain(f"{error.kind}: {in_options(str(error))}")
         return FAILED
     except ValueError as error:
         complain(str(error))

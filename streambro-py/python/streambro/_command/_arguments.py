@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 ENCODERS = ("copy", *get_args(Encoder))
-KEY = (
+LIVE = (
+    "Ctrl-C and SIGTERM end it with a goodbye; the second time it does not wait for that. "
     "The stream key is read from the environment variable STREAMBRO_KEY, or asked for without echo; "
-    "it is never an argument, because everybody on this machine can read those."
+    "it is never an argument, because everybody on this machine can read those. "
+    "With --json there is a line for each event, and at the end one that sums up."
 )
 
 
@@ -51,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
         added.add_argument("--json", action="store_true", help="print JSON, and nothing else")
         return added
 
-    live = command("live", _live.run, "keeps files on the air until Ctrl-C", KEY)
+    live = command("live", _live.run, "keeps files on the air until Ctrl-C", LIVE)
     live.add_argument("files", type=_file, nargs="+", metavar="FILE", help="what plays; several are a playlist")
     live.add_argument("url", type=_url, metavar="URL", help="server and application, rtmp(s)://host/app, without the key")
     live.add_argument("--repeat", type=_repeat, default="forever", metavar="once|forever|N", help="default: forever")
@@ -134,8 +136,10 @@ def _is_url(text: str) -> bool:
 
 
 def _repeat(text: str) -> Repeat:
-    if text == "once" or text == "forever":  # noqa: PLR1714 - told apart by their types
-        return text
+    if text == "once":
+        return "once"
+    if text == "forever":
+        return "forever"
     if not re.fullmatch("[0-9]+", text) or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text} is none of once, forever and a number of times")
     return Times(int(text))

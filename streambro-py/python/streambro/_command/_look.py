@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from rich.text import Text
 
-from streambro._command._screen import STYLES, Screen, bit_rate, clock, in_options, shown
+from streambro._command._screen import STYLES, Screen, bit_rate, clock, in_options, say, shown
 from streambro._input import Encode, Platform, Source
 from streambro._media import platform, probe
 from streambro._output import (
@@ -43,25 +43,25 @@ def run_probe(args: Namespace) -> int:
     """Says what is in a file."""
     found = probe(args.file)
     if args.json:
-        print(to_json(found, Probe))
+        say(to_json(found, Probe))
         return 0
     screen = Screen()
     if found.info:
         screen.facts([("file", shown(args.file)), *contents(found.info)])
     if not found.obstacles:
-        print("it can go out as it is")
+        say("it can go out as it is")
         return 0
     table = screen.table("in the way", "what it is")
     for obstacle in found.obstacles:
         table.add_row(*_obstacle(obstacle))
-    screen.print(table)
-    print(f"what ffmpeg could do about it: streambro analyze {shown(shlex.quote(args.file))} PLATFORM")
+    screen.show(table)
+    say(f"what can be done about it: streambro analyze {shown(shlex.quote(args.file))} PLATFORM")
     return 0
 
 
 def contents(info: MediaInfo) -> list[tuple[str, str]]:
     """Returns what is in a file, by track."""
-    length = clock(info.duration_ms) + (", cut off before its end" if info.truncated else "")
+    length = clock(info.duration_ms / 1_000) + (", cut off before its end" if info.truncated else "")
     rows = [("container", f"{info.container.replace('_', ' ')}, {length}")]
     if info.video:
         rows.append(("video", _picture(info.video)))
@@ -100,18 +100,19 @@ def run_analyze(args: Namespace) -> int:
         to: Any = args.to
         analysis = manager.analyze_for(source, to) if to in PLATFORMS else manager.analyze(source, to)
     if args.json:
-        print(to_json(analysis, Analysis))
+        say(to_json(analysis, Analysis))
         return 0
     screen.facts([("file", shown(args.file)), ("rules", _rules(analysis)), *_road(analysis)])
-    if analysis.findings:
+    if not analysis.findings:
+        say("there is nothing to say against it")
+    else:
         table = screen.table("", "finding", "what it is about")
         for finding in analysis.findings:
             severity = Text(finding.severity, STYLES.get(finding.severity, ""))
             table.add_row(severity, finding.kind.replace("_", " "), in_options(finding.detail))
-        screen.print(table)
+        screen.show(table)
     if analysis.suggestion:
-        to = "URL" if args.to in PLATFORMS else args.to
-        screen.facts([("suggested", f"--encoder {_options(analysis.suggestion)}")])
+        say(f"all of it mended: streambro live {shown(shlex.quote(args.file))} URL {_options(analysis.suggestion)}")
     return 0
 
 
@@ -129,8 +130,8 @@ def _road(analysis: Analysis) -> list[tuple[str, str]]:
 
 
 def _options(encode: Encode) -> str:
-    """How this command is told to encode like this."""
-    words = [encode.encoder]
+    """How this command is told to encode like this: of other options a suggestion has none."""
+    words = [f"--encoder {encode.encoder}"]
     if encode.size:
         words.append(f"--size {encode.size.width}x{encode.size.height}")
     if encode.fps:

@@ -27,6 +27,7 @@ _ENDLESS = 10_000
 _OPTIONS = {
     "`.video(Video::encode(Encoder::Auto))`": "`--encoder auto`",
     "`Repeat::Forever`": "`--repeat forever`",
+    "`replace` the stream": "start it again",
     "`StreamManager::encoders`": "`streambro encoders`",
 }
 
@@ -56,7 +57,14 @@ class Screen(Console):
         table = Table.grid(padding=(0, 2))
         for name, text in rows:
             table.add_row(Text(name, "bold"), Text(text, overflow="fold"))
-        self.print(table)
+        self.show(table)
+
+    def show(self, table: Table) -> None:
+        """Prints a table; without a terminal its lines end where their text ends."""
+        with self.capture() as captured:
+            self.print(table)
+        lines = captured.get().splitlines()
+        say("\n".join(lines if self.is_terminal else map(str.rstrip, lines)))
 
     @contextmanager
     def working(self, words: str, *, quiet: bool) -> Iterator[None]:
@@ -68,17 +76,22 @@ class Screen(Console):
                 yield
 
 
-def complain(words: str) -> None:
-    """Prints a line on standard error."""
-    print(f"streambro: {shown(words)}", file=sys.stderr)
+def say(*words: str) -> None:
+    """Prints a line, if there is one, and all that was printed before."""
+    print(*words, end="\n" if words else "", flush=True)  # noqa: T201 - it is what a command is for
+
+
+def complain(words: str, *more: str) -> None:
+    """Prints a line on standard error, and more below it."""
+    # Where that is closed, `print` would take standard output.
+    if sys.stderr:
+        print(f"streambro: {shown(words)}", *more, sep="\n  ", file=sys.stderr)  # noqa: T201 - the same
 
 
 def explain(reason: Reason, detail: str) -> None:
     """Prints on standard error why something failed, what that means and what to do."""
-    complain(f"{reason}: {detail}" if detail else reason)
-    for words in (meaning(reason), remedy(reason)):
-        if words:
-            print(f"  {in_options(words)}", file=sys.stderr)
+    more = [in_options(words) for words in (meaning(reason), remedy(reason)) if words]
+    complain(f"{reason}: {detail}" if detail else reason, *more)
 
 
 def shown(text: str) -> str:
@@ -93,15 +106,16 @@ def in_options(text: str) -> str:
     return text
 
 
-def clock(ms: float) -> str:
+def clock(seconds: float) -> str:
     """Hours, minutes and seconds."""
-    seconds = int(ms) // 1_000
-    return f"{seconds // 3_600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    whole = int(seconds)
+    return f"{whole // 3_600}:{whole // 60 % 60:02}:{whole % 60:02}"
 
 
 def bit_rate(bits: float) -> str:
     """Bits per second."""
-    return f"{bits / 1e6:,.1f} Mb/s" if bits >= 1e6 else f"{bits / 1e3:,.0f} kb/s"
+    mega = bits / 1e6
+    return f"{mega:,.1f} Mb/s" if mega >= 1 else f"{bits / 1e3:,.0f} kb/s"
 
 
 def size(count: float) -> str:
