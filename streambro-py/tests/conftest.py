@@ -5,10 +5,13 @@ from __future__ import annotations
 import inspect
 import logging
 import secrets
-from typing import TYPE_CHECKING, Literal
+import socket
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
-from faces import FACES, Face
+import streambro
+from calls import watch
+from faces import ASYNCIO, BLOCKING, Face
 from peers import Nginx, make_clip
 
 if TYPE_CHECKING:
@@ -18,11 +21,18 @@ if TYPE_CHECKING:
 PHASES: tuple[Literal["setup", "call", "teardown"], ...] = ("setup", "call", "teardown")
 
 
-@pytest.fixture(params=FACES, ids=lambda face: face.name)
+@pytest.fixture(params=[ASYNCIO, BLOCKING], ids=lambda face: face.name)
 def face(request: pytest.FixtureRequest) -> Face:
-    """Each face of the package, and each event loop. A test of it is a coroutine."""
+    """Each face of the package. A test of it is a coroutine."""
     given: Face = request.param
     return given
+
+
+@pytest.fixture(params=["host", "user"])
+def whose(request: pytest.FixtureRequest) -> str:
+    """Whether a manager is tried as a whole or as one of its users may use it: the verbs are the same."""
+    word: str = request.param
+    return word
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -31,9 +41,31 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
-    face: Face = pyfuncitem.funcargs["face"]
-    face.run(pyfuncitem.obj(**arguments))
+    run_by: Any = pyfuncitem.funcargs["face"]
+    run_by.run(pyfuncitem.obj(**arguments))
     return True
+
+
+@pytest.fixture(autouse=True)
+def tried(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fails a test that has not called what it says it `tries`."""
+    names = set(getattr(getattr(request, "function", None), "tries", ()))
+    called: set[str] = set()
+    if names:
+        module = request.getfixturevalue("face").module if "face" in request.fixturenames else streambro
+        called = watch(monkeypatch, module)
+    yield
+    if not names <= called:
+        pytest.fail(f"not called: {', '.join(sorted(names - called))}")
+
+
+@pytest.fixture
+def nowhere() -> Iterator[str]:
+    """The URL of a server that is not there."""
+    with socket.socket() as taken:
+        # Nobody listens, and nobody else can.
+        taken.bind(("127.0.0.1", 0))
+        yield f"rtmp://127.0.0.1:{taken.getsockname()[1]}/live"
 
 
 @pytest.fixture
@@ -44,6 +76,16 @@ def nginx(tmp_path: Path) -> Iterator[Nginx]:
     server = Nginx(folder)
     yield server
     server.stop()
+
+
+@pytest.fixture
+def slow_ffmpeg(tmp_path: Path) -> Path:
+    """An ffmpeg that gets nowhere, for longer than a test waits for it."""
+    path = tmp_path / "slow-ffmpeg"
+    # And not for longer than is looked for processes that were left behind.
+    path.write_text("#!/bin/sh\nexec sleep 4\n")
+    path.chmod(0o755)
+    return path
 
 
 @pytest.fixture(scope="session")

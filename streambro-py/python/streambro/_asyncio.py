@@ -24,20 +24,20 @@ async def done(pending: Pending[_T]) -> _T:
         raise
 
 
-async def event(subscription: Subscription, timeout: float | None) -> str | None:
+async def event(subscription: Subscription, timeout_ms: int | None) -> str | None:
     """Waits for the next event; None once no event will ever come. Cancelled, it has taken none."""
     while (text := subscription.take()) is None and not subscription.is_over():
-        if not await _readable(subscription.fileno(), timeout):
+        if not await _readable(subscription.fileno(), timeout_ms):
             raise TimedOutError("events", "there was none in time")
     return text
 
 
-async def _readable(fd: int, timeout: float | None = None) -> bool:
-    """Waits until a descriptor can be read, for so many seconds at most; returns whether it can."""
+async def _readable(fd: int, timeout_ms: int | None = None) -> bool:
+    """Waits until a descriptor can be read, for so many milliseconds at most; returns whether it can."""
     loop = asyncio.get_running_loop()
     ready: asyncio.Future[bool] = loop.create_future()
     loop.add_reader(fd, _tell, ready, True)  # noqa: FBT003
-    timer = None if timeout is None else loop.call_later(timeout, _tell, ready, False)  # noqa: FBT003
+    timer = None if timeout_ms is None else loop.call_later(timeout_ms / 1_000, _tell, ready, False)  # noqa: FBT003
     try:
         return await ready
     finally:

@@ -22,9 +22,9 @@ def done(pending: Pending[_T]) -> _T:
         raise
 
 
-def event(subscription: Subscription, timeout: float | None) -> str | None:
+def event(subscription: Subscription, timeout_ms: int | None) -> str | None:
     """Waits for the next event; None once no event will ever come."""
-    in_time, text = subscription.wait(None if timeout is None else round(timeout * 1_000))
+    in_time, text = subscription.wait(timeout_ms)
     if not in_time:
         raise TimedOutError("events", "there was none in time")
     return text

@@ -46,9 +46,9 @@ class StreambroError(Exception):
         self.subject = subject
         self.detail = detail
 
-    def __reduce__(self) -> tuple[type[StreambroError], tuple[str, str]]:
-        """Lets it be pickled."""
-        return (type(self), (self.subject, self.detail))
+    def __reduce__(self) -> tuple[type[StreambroError], tuple[str, str], dict[str, object]]:
+        """Lets it be pickled, with its notes."""
+        return (type(self), (self.subject, self.detail), vars(self))
 
 
 class InvalidSpecError(StreambroError, ValueError):

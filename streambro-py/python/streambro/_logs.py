@@ -10,7 +10,8 @@ from streambro._native import Logs
 
 logger = logging.getLogger("streambro")
 # Without it Python would print what a program has not asked for.
-logger.addHandler(logging.NullHandler())
+silence = logging.NullHandler()
+logger.addHandler(silence)
 
 
 class Reader:
@@ -46,4 +47,7 @@ class Reader:
                 text = f"{subject}: {message}" if subject else message
                 record = logger.makeRecord(logger.name, level, "streambro", 0, text, (), None)
                 record.created, record.msecs = created, created % 1 * 1_000
-                logger.handle(record)
+                try:
+                    logger.handle(record)
+                except Exception:  # noqa: BLE001 - of a handler of the program's own, which is told as logging does it
+                    silence.handleError(record)

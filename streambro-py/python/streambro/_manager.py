@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
 from datetime import timedelta
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from streambro import _open
 from streambro._asyncio import done, event
-from streambro._errors import ClosedError
+from streambro._errors import ClosedError, ForkedError
 from streambro._input import Destination, Edit, Platform, Schedule, SettingsDict, Source, StreamSpec, Video
 from streambro._native import Manager as NativeManager
 from streambro._output import (
@@ -33,7 +34,7 @@ from streambro._output import (
     Upcoming,
     Usage,
 )
-from streambro._wire import from_json, to_json
+from streambro._wire import from_json, text, to_json
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping, Sequence
@@ -80,7 +81,7 @@ class UserScope:
         """Puts a stream on the air, and keeps it there until it is stopped or ends by itself.
 
         Waits until its source is open and understood, not until it is live: `Stream.wait_for` does that. Done also when just
-        this stream runs already.
+        this stream runs already. Given up before that, it takes no place; if it was done just then, the stream is known.
 
         Raises `InvalidSpecError`, `AlreadyExistsError` when a stream of this id runs with another spec, `NotAllowedError`,
         `SourceUnreadableError`, `SourceInvalidError`, `SourceUnsupportedError`, `EncoderUnavailableError`, `LimitReachedError`,
@@ -163,14 +164,14 @@ class UserScope:
         Raises `InvalidSpecError`, `NotAllowedError`, `SourceUnreadableError`, `SourceInvalidError`, `SourceUnsupportedError`,
         `TimedOutError`, `HostError`, `ClosedError`.
         """
-        return from_json(await done(self._native.analyze(to_json(source, Source), url)), Analysis)
+        return from_json(await done(self._native.analyze(to_json(source, Source), text(url, "url"))), Analysis)
 
     async def analyze_for(self, source: Source | Json, platform: Platform | Json) -> Analysis:
         """Says the same for a platform: `"youtube"`, `"twitch"`, `"facebook"`, `"kick"`, or bands of your own.
 
         Raises what `analyze` raises.
         """
-        pending = self._native.analyze_for(to_json(source, Source), to_json(platform, Platform))
+        pending = self._native.analyze_for(to_json(source, Source), to_json(platform, Platform, "platform"))
         return from_json(await done(pending), Analysis)
 
     async def encoders(self) -> tuple[EncoderReport, ...]:
@@ -185,18 +186,16 @@ class UserScope:
 
         Raises `NotFoundError`; `InvalidSpecError` when the stream plays a single file, or has no such list.
         """
-        return from_json(self._native.playlist(id, to_json(which, Which)), PlaylistStatus)
+        return from_json(self._native.playlist(id, to_json(which, Which, "which")), PlaylistStatus)
 
     def as_run(self, id: str, which: Which = "main") -> tuple[AsRun, ...]:
         """Returns what became of the latest 256 items of a playlist, oldest first; the last one may be playing.
 
         Raises what `playlist` raises.
         """
-        return from_json(self._native.as_run(id, to_json(which, Which)), tuple[AsRun, ...])
+        return from_json(self._native.as_run(id, to_json(which, Which, "which")), tuple[AsRun, ...])
 
-    async def edit(
-        self, id: str, edits: Sequence[Edit | Json], *, which: Which = "main", version: int | None = None
-    ) -> int:
+    async def edit(self, id: str, edits: Sequence[Edit | Json], *, which: Which = "main", version: int | None = None) -> int:
         """Changes a playlist while it plays, all or nothing, and returns its new version; no connection notices.
 
         With a `version` the change is made only if the list is at that version. Waits until items that are added are open.
@@ -204,7 +203,8 @@ class UserScope:
         Raises `ConflictError` when the list is at another version; `NotFoundError` for a stream or an item; `InvalidSpecError`,
         `EndedError`; for an item that is added what `start` raises for a source.
         """
-        return await done(self._native.edit(id, to_json(which, Which), version, to_json(edits, Edits, "edits")))
+        edits_json = to_json(edits, Edits, "edits")
+        return await done(self._native.edit(id, to_json(which, Which, "which"), version, edits_json))
 
     def add_destination(self, id: str, destination: Destination | Json) -> int:
         """Adds a destination to a stream that runs, and returns the number by which it is named from now on.
@@ -253,10 +253,13 @@ class UserScope:
         return from_json(await done(self._native.reschedule(id, to_json(schedule, Schedule))), Airing | None)
 
     async def extend(self, id: str, by: timedelta) -> Airing:
-        """Moves the end of the time that a stream is in; returns that time.
+        """Lets what is on, or else what comes next, end later; returns that time.
 
-        Raises `NotFoundError`, also when it is in none or has no end; `OverlapError`, `LimitReachedError`, `HostError`.
+        Raises `NotFoundError`; `InvalidSpecError` when it has no end; `OverlapError`, `LimitReachedError`, `HostError`;
+        `ValueError` for a time below zero: `reschedule` is for an end that is sooner.
         """
+        if by < timedelta(0):
+            raise ValueError("an end can only be moved to a later time: `reschedule` moves it to any")
         return from_json(await done(self._native.extend(id, by // timedelta(milliseconds=1))), Airing)
 
     async def clear_end(self, id: str) -> bool:
@@ -274,7 +277,10 @@ class UserScope:
         await done(self._native.cancel(id))
 
     def upcoming(self, count: int = 10) -> tuple[Upcoming, ...]:
-        """Returns what is on now by a schedule and what comes next, soonest first; at most 10,000."""
+        """Returns the next times at which planned streams begin, soonest first; what is on is in the status.
+
+        Raises `InvalidArgumentError` for more than 10,000.
+        """
         return from_json(self._native.upcoming(count), tuple[Upcoming, ...])
 
 
@@ -335,10 +341,14 @@ class StreamManager(UserScope):
         return await self.open()
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
-        """Shuts it down."""
-        await self.shutdown()
+        """Shuts it down. A child that was forked in the block leaves that to its parent."""
+        with contextlib.suppress(ForkedError):
+            await self.shutdown()
 
     def __del__(self) -> None:
         """Warns when it was left open: its streams end then, without a goodbye."""
@@ -373,9 +383,7 @@ class StreamManager(UserScope):
         """
         return from_json(await done(self._native.doctor()), Diagnosis)
 
-    async def capacity(
-        self, specs: Sequence[StreamSpec | Json], weights: Sequence[int] | None = None
-    ) -> Capacity:
+    async def capacity(self, specs: Sequence[StreamSpec | Json], weights: Sequence[int] | None = None) -> Capacity:
         """Says how many more streams of this mix fit; `weights` is how often each spec comes in it, once if left out.
 
         Raises `ValueError` when there are not as many weights as specs; else as `explain`.
@@ -391,7 +399,7 @@ class StreamManager(UserScope):
 
         Raises `InvalidSpecError` when the manager keeps no renditions; else as `start`.
         """
-        pending = self._native.prepare(to_json(source, Source), to_json(video, Video))
+        pending = self._native.prepare(to_json(source, Source), to_json(video, Video, "video"))
         return Preparation(await done(pending))
 
     async def renditions(self) -> RenditionUsage | None:
@@ -444,7 +452,7 @@ class Stream:
 
         Raises `EndedError` when it ends without having come there, `TimedOutError`, `InvalidSpecError` for what is no phase.
         """
-        await done(self._native.wait_for(to_json(phase, Phase), _most(timeout)))
+        await done(self._native.wait_for(to_json(phase, Phase, "phase"), _most(timeout)))
 
     async def ended(self, timeout: float | None = None) -> StreamStatus:
         """Waits until it has ended, for so many seconds at most, and returns its last status.
@@ -476,10 +484,10 @@ class Events:
             raise RuntimeError("somebody else waits for these events: let each reader subscribe for itself")
         self._is_waiting = True
         try:
-            text = await event(self._native, timeout)
+            happened = await event(self._native, _most(timeout))
         finally:
             self._is_waiting = False
-        return None if text is None else from_json(text, AnyEvent)
+        return None if happened is None else from_json(happened, AnyEvent)
 
     def __aiter__(self) -> AsyncIterator[AnyEvent]:
         """Returns itself."""
@@ -517,7 +525,7 @@ class Preparation:
         return outcome
 
 
-Edits: TypeAlias = "tuple[Edit, ...]"
+Edits: TypeAlias = tuple[Edit, ...]
 
 
 def _most(timeout: float | None) -> int | None:

@@ -74,17 +74,25 @@ def host() -> Host:
 def platform(name: Platform | Mapping[str, Any]) -> PlatformProfile:
     """Returns what a platform recommends and allows, with date and source.
 
+    >>> platform("twitch").keyframe_interval_ms
+    2000
+
     Raises `InvalidSpecError` for one that is not known.
     """
-    return from_json(_native.platform(to_json(name, Platform)), PlatformProfile)
+    return from_json(_native.platform(to_json(name, Platform, "name")), PlatformProfile)
 
 
 def preview(schedule: Schedule | Mapping[str, Any], start: datetime, count: int = 10) -> tuple[Preview, ...]:
     """Returns the next times at which a schedule has its stream on the air, with notes on changes of the clocks.
 
-    At most 10,000.
+    >>> nightly = Schedule(zone="Europe/Berlin", windows=[Window(from_="02:30", until="04:00")])
+    >>> [night] = preview(nightly, datetime(2026, 3, 28, 12, tzinfo=timezone.utc), count=1)
+    >>> night.start
+    '2026-03-29T03:30:00+02:00[Europe/Berlin]'
+    >>> night.note
+    'the clocks go forward: begins at 03:30:00 instead of 02:30:00'
 
-    Raises `InvalidSpecError`; `ValueError` for a `start` without a zone.
+    Raises `InvalidSpecError`; `InvalidArgumentError` for more than 10,000; `ValueError` for a `start` without a zone.
     """
     if start.tzinfo is None:
         raise ValueError("start has no time zone: give it one, such as datetime.now(timezone.utc)")
@@ -101,7 +109,11 @@ def doctor(**settings: Unpack[SettingsDict]) -> Diagnosis:
 
 
 def meaning(reason: Reason) -> str | None:
-    """Returns what a reason means, for people; None for one that is not known."""
+    """Returns what a reason means, for people; None for one that is not known.
+
+    >>> meaning("bad_key")
+    'The server refused the key.'
+    """
     return _native.meaning(reason)
 
 

@@ -2,7 +2,7 @@
 
 from os import PathLike
 from types import GenericAlias
-from typing import Any, Generic, TypeAlias, TypeVar, final
+from typing import Generic, TypeAlias, TypeVar, final
 
 __all__ = [
     "Logs",
@@ -29,7 +29,7 @@ _Path: TypeAlias = str | bytes | PathLike[str] | PathLike[bytes]
 @final
 class Pending(Generic[_Made_co]):
     @classmethod
-    def __class_getitem__(cls, key: Any) -> GenericAlias: ...
+    def __class_getitem__(cls, key: object) -> GenericAlias: ...
     def is_done(self) -> bool: ...
     def fileno(self) -> int: ...
     def wait(self, timeout_ms: int | None = None) -> bool: ...

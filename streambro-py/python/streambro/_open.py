@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ def prepare() -> None:
         if _reader is None:
             _reader = Reader()
             atexit.register(_close)
+            # They are the parent's.
+            os.register_at_fork(after_in_child=_managers.clear)
 
 
 def remember(manager: Manager) -> None:

@@ -1015,7 +1015,7 @@ Reason: TypeAlias = Literal[
 Each has a `meaning` and a `remedy`; `docs/reasons.md` has them in one table.
 
 - `"stopped"`: Somebody called `stop`, or `replace` put another run in its place. Nothing: it is what was asked for.
-- `"finished"`: The source has played as often as it was asked to. Nothing. To play for ever, ask for `"forever"`.
+- `"finished"`: The source has played as often as it was asked to. Nothing. To play for ever, let it `repeat` `forever`.
 - `"shut_down"`: The manager shut down. Nothing if you shut it down. If not, the last handle of the manager or its runtime was
   dropped: keep both for as long as streams shall run.
 - `"schedule_ended"`: Its time is over, as its schedule says. Nothing: it is back at its next window. To let it go on, `extend`
@@ -1030,7 +1030,7 @@ Each has a `meaning` and a `remedy`; `docs/reasons.md` has them in one table.
 - `"unresolved"`: The host's name could not be resolved. Check the host in the URL, then this machine's DNS. Tried again with
   growing delays.
 - `"not_allowed"`: The destination policy allows none of the host's addresses. Choose another destination, or allow this one
-  with `StreamManager(destinations=...)`. Tried again slowly, because names move.
+  with the setting `destinations`. Tried again slowly, because names move.
 - `"unreachable"`: No TCP connection came about: it was refused, or nobody answered within 10 s. Check host and port in the URL,
   and that no firewall is in between. Tried again with growing delays.
 - `"tls_failed"`: TLS failed: the certificate is not valid for the host, or the peer does not speak TLS. Check what the detail
@@ -1081,7 +1081,7 @@ Each has a `meaning` and a `remedy`; `docs/reasons.md` has them in one table.
   last words. It is started again with growing delays, where it was in the film; meanwhile the picture stands still. A stream
   that never had a picture ends.
 - `"encoder_unavailable"`: There is no ffmpeg, or none of the encoders that the stream may use works here. Do what the detail
-  says: install ffmpeg, or choose another encoder; `StreamManager.encoders` lists what works here. Then start the stream again.
+  says: install ffmpeg, or choose another encoder; `encoders` lists what works here. Then start the stream again.
 - `"encoder_slow"`: Its ffmpeg makes less than a second of media in a second: the picture stands still now and then. Choose a
   faster preset, a smaller picture, a lower frame rate or a hardware encoder, or stop other streams.
 - `"retries_exhausted"`: The destination failed as often as the stream's `Retry` allows. Mend what the detail says, which has
@@ -1091,7 +1091,7 @@ Each has a `meaning` and a `remedy`; `docs/reasons.md` has them in one table.
 - `"behind"`: It is on the air, but a destination lags by more than two seconds. Nothing if it passes: it catches up by itself.
   If it stays, the line is slower than the file's bitrate: look at the legs in the stream's status, and take a smaller file.
 - `"over_limit"`: It used more processor time or memory than the alerts allow, and the manager was told to restart or to stop it
-  then. Look at its `usage`, and for what it shares the machine with; or raise the thresholds with `StreamManager(alerts=...)`.
+  then. Look at its `usage`, and for what it shares the machine with; or raise the thresholds with the setting `alerts`.
 - `"limit_reached"`: It waits for a place: a limit of the manager is in the way; the detail says which. Wait, stop another
   stream, or raise the limit.
 - `"internal"`: A bug in streambro: a task died. Please report it with the log. The stream has ended; start it again.

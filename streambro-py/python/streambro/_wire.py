@@ -207,7 +207,8 @@ def _payload_encoder(cls: Any, mark: Tag | Kind) -> Encode:
     return _encoder(next(iter(_fields(cls).values())) if mark.bare else cls)
 
 
-def _text(value: Any, at: str) -> str:
+def text(value: Any, at: str) -> str:
+    """Returns a text as it is. Raises as `to_json` does."""
     if not isinstance(value, str):
         raise _wrong(value, at, str)
     if not _is_unicode(value):
@@ -263,8 +264,8 @@ def _civil_time(value: dt.time, at: str) -> str:
 
 
 _SCALARS: Mapping[Any, Encode] = {
-    Literal: _text,
-    str: _text,
+    Literal: text,
+    str: text,
     int: _integer,
     float: _number,
     bool: _boolean,
@@ -278,7 +279,9 @@ def _dict(value: Mapping[Any, Any], at: str, known: Mapping[str, Encode]) -> dic
     written = {}
     for key, item in value.items():
         encode = known.get(key, _any)
-        written[_text(key, f"{at}, a key")] = encode(item, f"{at}.{key}" if at else str(key))
+        # A stream key may stand where a name should.
+        name = key if key in known or re.fullmatch("[a-z_]+", str(key)) else "***"
+        written[text(key, f"{at}, a key")] = encode(item, f"{at}.{name}" if at else str(name))
     return {key: item for key, item in written.items() if item is not None or key not in known}
 
 

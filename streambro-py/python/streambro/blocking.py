@@ -5,6 +5,7 @@ MADE by `generate.py` of `_manager.py`.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import warnings
 from datetime import timedelta
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from streambro import _open
 from streambro._blocking import done, event
-from streambro._errors import ClosedError
+from streambro._errors import ClosedError, ForkedError
 from streambro._input import Destination, Edit, Platform, Schedule, SettingsDict, Source, StreamSpec, Video
 from streambro._native import Manager as NativeManager
 from streambro._output import (
@@ -36,7 +37,7 @@ from streambro._output import (
     Upcoming,
     Usage,
 )
-from streambro._wire import from_json, to_json
+from streambro._wire import from_json, text, to_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -83,7 +84,7 @@ class UserScope:
         """Puts a stream on the air, and keeps it there until it is stopped or ends by itself.
 
         Waits until its source is open and understood, not until it is live: `Stream.wait_for` does that. Done also when just
-        this stream runs already.
+        this stream runs already. Given up before that, it takes no place; if it was done just then, the stream is known.
 
         Raises `InvalidSpecError`, `AlreadyExistsError` when a stream of this id runs with another spec, `NotAllowedError`,
         `SourceUnreadableError`, `SourceInvalidError`, `SourceUnsupportedError`, `EncoderUnavailableError`, `LimitReachedError`,
@@ -166,14 +167,14 @@ class UserScope:
         Raises `InvalidSpecError`, `NotAllowedError`, `SourceUnreadableError`, `SourceInvalidError`, `SourceUnsupportedError`,
         `TimedOutError`, `HostError`, `ClosedError`.
         """
-        return from_json(done(self._native.analyze(to_json(source, Source), url)), Analysis)
+        return from_json(done(self._native.analyze(to_json(source, Source), text(url, "url"))), Analysis)
 
     def analyze_for(self, source: Source | Json, platform: Platform | Json) -> Analysis:
         """Says the same for a platform: `"youtube"`, `"twitch"`, `"facebook"`, `"kick"`, or bands of your own.
 
         Raises what `analyze` raises.
         """
-        pending = self._native.analyze_for(to_json(source, Source), to_json(platform, Platform))
+        pending = self._native.analyze_for(to_json(source, Source), to_json(platform, Platform, "platform"))
         return from_json(done(pending), Analysis)
 
     def encoders(self) -> tuple[EncoderReport, ...]:
@@ -188,18 +189,16 @@ class UserScope:
 
         Raises `NotFoundError`; `InvalidSpecError` when the stream plays a single file, or has no such list.
         """
-        return from_json(self._native.playlist(id, to_json(which, Which)), PlaylistStatus)
+        return from_json(self._native.playlist(id, to_json(which, Which, "which")), PlaylistStatus)
 
     def as_run(self, id: str, which: Which = "main") -> tuple[AsRun, ...]:
         """Returns what became of the latest 256 items of a playlist, oldest first; the last one may be playing.
 
         Raises what `playlist` raises.
         """
-        return from_json(self._native.as_run(id, to_json(which, Which)), tuple[AsRun, ...])
+        return from_json(self._native.as_run(id, to_json(which, Which, "which")), tuple[AsRun, ...])
 
-    def edit(
-        self, id: str, edits: Sequence[Edit | Json], *, which: Which = "main", version: int | None = None
-    ) -> int:
+    def edit(self, id: str, edits: Sequence[Edit | Json], *, which: Which = "main", version: int | None = None) -> int:
         """Changes a playlist while it plays, all or nothing, and returns its new version; no connection notices.
 
         With a `version` the change is made only if the list is at that version. Waits until items that are added are open.
@@ -207,7 +206,8 @@ class UserScope:
         Raises `ConflictError` when the list is at another version; `NotFoundError` for a stream or an item; `InvalidSpecError`,
         `EndedError`; for an item that is added what `start` raises for a source.
         """
-        return done(self._native.edit(id, to_json(which, Which), version, to_json(edits, Edits, "edits")))
+        edits_json = to_json(edits, Edits, "edits")
+        return done(self._native.edit(id, to_json(which, Which, "which"), version, edits_json))
 
     def add_destination(self, id: str, destination: Destination | Json) -> int:
         """Adds a destination to a stream that runs, and returns the number by which it is named from now on.
@@ -256,10 +256,13 @@ class UserScope:
         return from_json(done(self._native.reschedule(id, to_json(schedule, Schedule))), Airing | None)
 
     def extend(self, id: str, by: timedelta) -> Airing:
-        """Moves the end of the time that a stream is in; returns that time.
+        """Lets what is on, or else what comes next, end later; returns that time.
 
-        Raises `NotFoundError`, also when it is in none or has no end; `OverlapError`, `LimitReachedError`, `HostError`.
+        Raises `NotFoundError`; `InvalidSpecError` when it has no end; `OverlapError`, `LimitReachedError`, `HostError`;
+        `ValueError` for a time below zero: `reschedule` is for an end that is sooner.
         """
+        if by < timedelta(0):
+            raise ValueError("an end can only be moved to a later time: `reschedule` moves it to any")
         return from_json(done(self._native.extend(id, by // timedelta(milliseconds=1))), Airing)
 
     def clear_end(self, id: str) -> bool:
@@ -277,7 +280,10 @@ class UserScope:
         done(self._native.cancel(id))
 
     def upcoming(self, count: int = 10) -> tuple[Upcoming, ...]:
-        """Returns what is on now by a schedule and what comes next, soonest first; at most 10,000."""
+        """Returns the next times at which planned streams begin, soonest first; what is on is in the status.
+
+        Raises `InvalidArgumentError` for more than 10,000.
+        """
         return from_json(self._native.upcoming(count), tuple[Upcoming, ...])
 
 
@@ -338,10 +344,14 @@ class StreamManager(UserScope):
         return self.open()
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
-        """Shuts it down."""
-        self.shutdown()
+        """Shuts it down. A child that was forked in the block leaves that to its parent."""
+        with contextlib.suppress(ForkedError):
+            self.shutdown()
 
     def __del__(self) -> None:
         """Warns when it was left open: its streams end then, without a goodbye."""
@@ -376,9 +386,7 @@ class StreamManager(UserScope):
         """
         return from_json(done(self._native.doctor()), Diagnosis)
 
-    def capacity(
-        self, specs: Sequence[StreamSpec | Json], weights: Sequence[int] | None = None
-    ) -> Capacity:
+    def capacity(self, specs: Sequence[StreamSpec | Json], weights: Sequence[int] | None = None) -> Capacity:
         """Says how many more streams of this mix fit; `weights` is how often each spec comes in it, once if left out.
 
         Raises `ValueError` when there are not as many weights as specs; else as `explain`.
@@ -394,7 +402,7 @@ class StreamManager(UserScope):
 
         Raises `InvalidSpecError` when the manager keeps no renditions; else as `start`.
         """
-        pending = self._native.prepare(to_json(source, Source), to_json(video, Video))
+        pending = self._native.prepare(to_json(source, Source), to_json(video, Video, "video"))
         return Preparation(done(pending))
 
     def renditions(self) -> RenditionUsage | None:
@@ -447,7 +455,7 @@ class Stream:
 
         Raises `EndedError` when it ends without having come there, `TimedOutError`, `InvalidSpecError` for what is no phase.
         """
-        done(self._native.wait_for(to_json(phase, Phase), _most(timeout)))
+        done(self._native.wait_for(to_json(phase, Phase, "phase"), _most(timeout)))
 
     def ended(self, timeout: float | None = None) -> StreamStatus:
         """Waits until it has ended, for so many seconds at most, and returns its last status.
@@ -479,10 +487,10 @@ class Events:
             raise RuntimeError("somebody else waits for these events: let each reader subscribe for itself")
         self._is_waiting = True
         try:
-            text = event(self._native, timeout)
+            happened = event(self._native, _most(timeout))
         finally:
             self._is_waiting = False
-        return None if text is None else from_json(text, AnyEvent)
+        return None if happened is None else from_json(happened, AnyEvent)
 
     def __iter__(self) -> Iterator[AnyEvent]:
         """Returns itself."""
@@ -520,7 +528,7 @@ class Preparation:
         return outcome
 
 
-Edits: TypeAlias = "tuple[Edit, ...]"
+Edits: TypeAlias = tuple[Edit, ...]
 
 
 def _most(timeout: float | None) -> int | None:

@@ -23,12 +23,12 @@ STYLES = {"fine": "green", "note": "cyan", "warning": "yellow", "error": "bold r
 # Without a terminal there is one line for each row, so that other programs find what they look for.
 _ENDLESS = 10_000
 
-# What the library says in the words of Rust, in those of this command.
+# What the library says in the names of its settings, in those of this command.
 _OPTIONS = {
-    "`.video(Video::encode(Encoder::Auto))`": "`--encoder auto`",
-    "`Repeat::Forever`": "`--repeat forever`",
+    "let its `video` be encoded": "use `--encoder auto`",
+    "let it `repeat` `forever`": "use `--repeat forever`",
     "`replace` the stream": "start it again",
-    "`StreamManager::encoders`": "`streambro encoders`",
+    "`encoders` lists": "`streambro encoders` lists",
 }
 
 
