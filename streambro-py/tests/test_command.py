@@ -77,7 +77,7 @@ def test_analyze_says_how_to_mend_a_film_for_a_platform(mpeg4: Path) -> None:
     assert isinstance(analysis.road, streambro.RefusedRoad)
     assert analysis.suggestion
     assert "Twitch" in table
-    assert "encode it with `--encoder auto`" in table
+    assert "use `--encoder auto`" in table
     assert all(finding.kind.replace("_", " ") in table for finding in analysis.findings)
     assert f"streambro live {mpeg4} URL --encoder auto --bitrate {analysis.suggestion.bitrate}" in table
 
