@@ -32,8 +32,14 @@ static int put_on_the_air(streambro_manager *manager, const char *file, const ch
 }
 
 static void tell(const streambro_event *event) {
+  streambro_phase phase = streambro_event_phase(event);
   const char *detail = streambro_event_detail(event);
-  printf("%s%s%s\n", streambro_event_type(event), detail ? ": " : "", detail ? detail : "");
+  if (phase == STREAMBRO_PHASE_NONE)
+    puts(streambro_event_json(event));
+  else if (detail && *detail)
+    printf("%s: %s\n", streambro_phase_name(phase), detail);
+  else
+    puts(streambro_phase_name(phase));
   fflush(stdout);
 }
 

@@ -9,6 +9,13 @@
 
 #include <streambro.hpp>
 
+static void tell(const streambro::Event &event) {
+  if (event.phase() == STREAMBRO_PHASE_NONE)
+    std::cout << event.json() << std::endl;
+  else
+    std::cout << streambro_phase_name(event.phase()) << (event.detail().empty() ? "" : ": ") << event.detail() << std::endl;
+}
+
 int main(int argc, char **argv) {
   const char *key = std::getenv("STREAMBRO_KEY");
   if (argc != 4 || key == nullptr) {
@@ -27,7 +34,7 @@ int main(int argc, char **argv) {
     for (auto left = end - Clock::now(); left.count() > 0; left = end - Clock::now()) {
       const auto event = events.next(std::chrono::ceil<std::chrono::milliseconds>(left));
       if (!event) break;
-      std::cout << event->type() << " " << event->detail() << std::endl;
+      tell(*event);
       was_live |= event->phase() == STREAMBRO_PHASE_LIVE;
     }
     std::cout << manager.status("live") << std::endl;

@@ -43,7 +43,7 @@ async def main(folder: Path, urls: list[str], keys: list[str]) -> None:
     known = films(folder)
     spec = StreamSpec(
         id=CHANNEL,
-        # With nothing to play the picture stands still, and the connections stay.
+        # Once something has played, with nothing more to play the picture stands still and the connections stay.
         source=Source(playlist=Playlist(items=[Item(file=film) for film in known], at_end="hold"), repeat="forever"),
         destinations=[Destination(url=url, key=key) for url, key in zip(urls, keys, strict=True)],
     )
@@ -59,9 +59,9 @@ async def tell(events: Events, manager: StreamManager) -> None:
     async for event in events:
         match event:
             case ItemChanged(run=AsRun(end=None, file=file)):
-                print(f"now {name(file)}, next {up_next(manager)}", flush=True)
+                print(f"now {Path(file).name}, next {up_next(manager)}", flush=True)
             case ItemChanged(run=AsRun(end=ItemFailed(detail=why), file=file)):
-                print(f"{name(file)} is passed over: {why}", flush=True)
+                print(f"{Path(file).name} is passed over: {why}", flush=True)
             case LegChanged(leg=leg, phase="waiting", detail=why):
                 # The other server notices nothing, and this one joins again at a keyframe.
                 print(f"server {leg} is away: {why}", flush=True)
@@ -69,6 +69,8 @@ async def tell(events: Events, manager: StreamManager) -> None:
                 print(f"server {leg} is live", flush=True)
             case PhaseChanged(to=phase, detail=why):
                 print(f"{phase}: {why}" if why else phase, flush=True)
+                if phase == "ended":
+                    return
             case Missed(count=count):
                 print(f"{count} events came faster than they were read", flush=True)
 
@@ -98,7 +100,7 @@ async def change(manager: StreamManager, edit: Edit) -> None:
 def up_next(manager: StreamManager) -> str:
     """Says what comes next if nothing changes."""
     listed = manager.playlist(CHANNEL)
-    return next((name(entry.item.file) for entry in listed.items if entry.id == listed.next), "nothing")
+    return next((Path(entry.item.file).name for entry in listed.items if entry.id == listed.next), "nothing")
 
 
 def films(folder: Path) -> list[Path]:
@@ -106,14 +108,15 @@ def films(folder: Path) -> list[Path]:
     return sorted(folder.glob("*.mp4"))
 
 
-def name(file: str | os.PathLike[str]) -> str:
-    """Shortens a path for people."""
-    return Path(file).name
-
-
 if __name__ == "__main__":
     keys = [os.environ.get(variable, "") for variable in ("STREAMBRO_KEY", "STREAMBRO_KEY2")]
     match sys.argv[1:]:
+        case [_, _, _] if not all(keys):
+            sys.exit("no stream key: both STREAMBRO_KEY and STREAMBRO_KEY2 are wanted")
+        case [folder, _, _] if not Path(folder).is_dir():
+            sys.exit(f"{folder} is no folder")
+        case [folder, _, _] if not films(Path(folder)):
+            sys.exit(f"no film in {folder}: a list needs one to begin with; put one there")
         case [folder, *urls] if len(urls) == len(keys):
             try:
                 asyncio.run(main(Path(folder), urls, keys))

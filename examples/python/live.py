@@ -1,6 +1,6 @@
 """Keeps one film on the air until Ctrl-C: the shortest program that does everything right.
 
-    read -rs STREAMBRO_KEY && export STREAMBRO_KEY      # paste the stream key and press Enter; nothing is shown
+    read -rs STREAMBRO_KEY && export STREAMBRO_KEY      # bash or zsh: paste the key and press Enter; nothing is shown
     python live.py film.mp4 rtmps://a.rtmps.youtube.com/live2 [--seconds N]
 
 The key comes from the environment, never from the command line: that can be read by every user of the machine.

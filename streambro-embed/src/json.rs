@@ -19,10 +19,12 @@ pub fn parse<T: DeserializeOwned>(name: &str, json: &str) -> Result<T> {
     let read = read.and_then(|value| reader.end().map(|()| value).map_err(|error| (String::new(), error)));
     read.map_err(|(place, error)| {
         let says = error.to_string();
-        // What a type of ours says against a value is an error of its own.
-        let says = says.strip_prefix("invalid_spec: ").unwrap_or(&says);
-        let says = without_values(says);
-        fault(ErrorKind::InvalidSpec, &format!("{name}{place}"), says)
+        // What a type of ours says against a value is an error of its own, with the field to blame.
+        let own = says.strip_prefix("invalid_spec: ").and_then(|says| says.split_once(": "));
+        let (field, says) = own.filter(|(field, _)| is_plain(field)).unwrap_or(("", &says));
+        let field =
+            if field.is_empty() || place.ends_with(field) { String::new() } else { format!(".{field}") };
+        fault(ErrorKind::InvalidSpec, &format!("{name}{place}{field}"), without_values(says))
     })
 }
 
@@ -92,6 +94,7 @@ mod tests {
         let says = "spec.destinations: invalid type: a string, expected a sequence at line 1 column 82";
         assert_eq!(format!("{}: {}", error.subject, error.detail), says);
         let error = parse::<Destination>("destination", r#"{"url": "http://a/b", "key": "k"}"#).unwrap_err();
+        assert_eq!(error.subject, "destination.url");
         assert!(!error.detail.contains("invalid_spec"), "{error}");
         let error = parse::<Destination>("destination", r#"{"stream_key": "k"}"#).unwrap_err();
         assert!(error.detail.starts_with("unknown field `stream_key`, expected one of `url`"), "{error}");

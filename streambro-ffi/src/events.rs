@@ -62,7 +62,7 @@ impl streambro_event {
             user: event.user.as_deref().map(terminated),
             kind: text("type").unwrap_or_default(),
             phase,
-            detail: text("detail"),
+            detail: text("detail").filter(|detail| !detail.is_empty()),
             json: terminated(json.to_string()),
         })
     }

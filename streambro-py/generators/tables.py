@@ -123,6 +123,37 @@ WORDS = {
     "Turns": "A stretch of time that comes again: each day, on some days of the week, or as cron says.",
 }
 
+# What the builder in Rust does unless it is told otherwise; the schema has only that settings may be left out.
+DEFAULTS = {
+    "Settings.admission": '`"reject"`',
+    "Settings.alerts": "warn above 80 % of a core or 500 MB",
+    "Settings.allow_raw_options": "they are refused",
+    "Settings.destinations": '`"any"`',
+    "Settings.encoder_order": "NVENC, Quick Sync, VideoToolbox, VAAPI, libx264",
+    "Settings.ffmpeg": "the one on the path, if streams want one at all",
+    "Settings.ffmpeg_libraries": "nothing",
+    "Settings.history": "1,000",
+    "Settings.keep_ended_ms": "60,000",
+    "Settings.keep_keys_in_clear": "they are not kept",
+    "Settings.log_lines": "100",
+    "Settings.max_bandwidth": "unlimited",
+    "Settings.max_encoder_sessions": "8 for NVENC, unlimited for the others",
+    "Settings.max_process_memory": "unlimited",
+    "Settings.max_stream_cpu": "unlimited",
+    "Settings.max_stream_memory": "unlimited",
+    "Settings.max_streams": "20",
+    "Settings.max_streams_per_host": "unlimited",
+    "Settings.max_streams_per_user": "5",
+    "Settings.media_root": "any file may be opened",
+    "Settings.memory_reserve": "500,000,000",
+    "Settings.monitor_every_ms": "30,000",
+    "Settings.renditions": "nothing is kept",
+    "Settings.sandbox": '`"best_effort"`',
+    "Settings.set_invalid_state_aside": "it is refused, and nothing is touched",
+    "Settings.state_dir": "nothing is kept",
+    "Settings.unlimited": "`False`",
+}
+
 # What Python calls what Rust calls otherwise.
 NAMES = {
     "`AlreadyExists`": "`AlreadyExistsError`",

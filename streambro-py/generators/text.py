@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 import textwrap
+from typing import TYPE_CHECKING
 
 from .schema import Schema, constants, fail
 from .tables import NAMES, RENAMED, VARIANTS, WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 # That of pyproject.toml.
 WIDTH = 128
@@ -45,11 +49,13 @@ def python_name(name: str) -> str:
     return RENAMED.get(name, name)
 
 
-def docstring(text: str, *bullets: str, indent: int = 0, is_class: bool = False) -> list[str]:
-    """Returns the lines of one, the quotes included."""
+def docstring(
+    text: str, *bullets: str, fields: Sequence[str] = (), heading: str = "", indent: int = 0, is_class: bool = False
+) -> list[str]:
+    """Returns the lines of one, the quotes included; fields stand under a heading of their own."""
     start = " " * indent + '"""'
     paragraphs = [" ".join(paragraph.split()) for paragraph in text.split("\n\n")]
-    if [len(start + paragraph) + 3 <= WIDTH for paragraph in paragraphs] == [True] and not bullets:
+    if [len(start + paragraph) + 3 <= WIDTH for paragraph in paragraphs] == [True] and not bullets and not fields:
         return [f'{start}{paragraphs[0]}"""']
     if is_class and len(start + paragraphs[0]) > WIDTH:
         # Its first sentence stands alone, as that of every class.
@@ -61,12 +67,25 @@ def docstring(text: str, *bullets: str, indent: int = 0, is_class: bool = False)
         lines.append("")
     for each in bullets:
         lines += wrapped(each, "  ", "")
+    if fields:
+        lines += ["", " " * indent + heading]
+    for each in fields:
+        lines += wrapped(each, " " * (indent + 8), " " * (indent + 4))
     return [*lines, " " * indent + '"""']
 
 
 def bullet(name: str, text: str) -> str:
     """Returns one entry of a list in a docstring."""
     return f"- `{name}`: {' '.join(text.split())}"
+
+
+def entry(name: str, text: str, default: str | None) -> str:
+    """Returns one field of a list in a docstring; a default that its text has in words stands for that of the code."""
+    text, _, told = " ".join(text.split()).partition(" Default: ")
+    default = told.removesuffix(".") or default
+    if default is None:
+        return f"{name}: {text}"
+    return f"{name}: {text.removesuffix('.')} (default: {default})"
 
 
 def wrapped(text: str, indent: str, start: str | None = None) -> list[str]:

@@ -7,8 +7,8 @@ import keyword
 import re
 
 from .schema import Schema, default_of, definitions, exists, fail, is_required, marked, ordered, shape
-from .tables import CONTENTS, METHODS, RENAMED, TYPES, VARIANTS, WORDS
-from .text import WIDTH, bracketed, bullet, docstring, python_name, union, words, wrapped
+from .tables import CONTENTS, DEFAULTS, METHODS, RENAMED, TYPES, VARIANTS, WORDS
+from .text import WIDTH, bracketed, bullet, docstring, entry, python_name, union, words
 
 
 def input_text() -> str:
@@ -39,7 +39,7 @@ class Module:
 
     def text(self) -> str:
         """Returns the file."""
-        for place in (*CONTENTS, *METHODS, *RENAMED, *TYPES, *VARIANTS, *WORDS):
+        for place in (*CONTENTS, *DEFAULTS, *METHODS, *RENAMED, *TYPES, *VARIANTS, *WORDS):
             if not exists(place):
                 fail(place, "is in a table, but in no schema")
         for name in sorted(self.schemas):
@@ -95,15 +95,19 @@ class Module:
 
     def define_class(self, cls: str, place: str, schema: Schema, *, base: str = "", doc: str = "") -> None:
         """Adds a dataclass."""
-        lines = ["@dataclass(frozen=True, kw_only=True, slots=True)", f"class {cls}{base}:"]
-        lines += docstring(doc or words(place, schema), indent=4, is_class=True)
-        fields = []
+        lines = ["@dataclass(frozen=True, kw_only=True, slots=True)", f"class {cls}({base}):" if base else f"class {cls}:"]
+        fields, entries = [], []
         for name, inner in ordered(schema):
             if name == "v":
-                fields += ["    v: ClassVar[int] = 1", '    """The version of its JSON."""']
-            else:
-                fields.append("    " + self.field(name, f"{place}.{name}", inner, is_required=is_required(schema, name)))
-                fields += docstring(words(f"{place}.{name}", inner), indent=4)
+                fields.append("    v: ClassVar[int] = 1")
+                entries.append("v: The version of its JSON, which is 1.")
+                continue
+            inside, needed = f"{place}.{name}", is_required(schema, name)
+            fields.append("    " + self.field(name, inside, inner, is_required=needed))
+            default = None if needed else f"`{default_of(inner, self.form(inside, inner))}`"
+            entries.append(entry(python_field(name), words(inside, inner), default))
+        heading = f"Fields, besides those of `{base}`:" if base else "Fields:"
+        lines += docstring(doc or words(place, schema), fields=entries, heading=heading, indent=4, is_class=True)
         lines += ["", *fields] if fields else []
         self.parts[cls] = "\n".join(lines) + "\n" + METHODS.get(cls, "")
 
@@ -123,11 +127,16 @@ class Module:
     def define_settings(self, schema: Schema) -> None:
         """Adds the settings, which Python takes as keyword arguments."""
         lines = ["class SettingsDict(TypedDict, total=False):"]
-        lines += docstring(words("Settings", schema), indent=4, is_class=True)
+        fields, entries = [], []
         for name, inner in ordered(schema):
             if name != "v":
                 place = f"Settings.{name}"
-                lines += ["", *wrapped(words(place, inner), "    # "), f"    {name}: {self.form(place, inner)}"]
+                if place not in DEFAULTS:
+                    fail(place, "has no default in words: give it one in DEFAULTS")
+                fields.append(f"    {name}: {self.form(place, inner)}")
+                entries.append(entry(name, words(place, inner), DEFAULTS[place]))
+        lines += docstring(words("Settings", schema), fields=entries, heading="Fields:", indent=4, is_class=True)
+        lines += ["", *fields]
         self.parts["SettingsDict"] = "\n".join(lines) + "\n"
 
     def define_alias(self, name: str, schema: Schema) -> None:
@@ -163,7 +172,7 @@ class Module:
             elif "$ref" in held:
                 self.define(held["$ref"].removeprefix("#/$defs/"))
             else:
-                self.define_class(cls, place, held, base=f"({base})" if base else "", doc=doc)
+                self.define_class(cls, place, held, base=base, doc=doc)
             extras = ", bare=True" * bool(only) + f', inside="{inside}"' * bool(inside)
             members.append(f"Annotated[{cls}, {mark.removesuffix(')')}{extras})]")
             bullets.append(bullet(cls, doc))
@@ -183,8 +192,7 @@ class Module:
             form += " | None"
         if form.startswith("Secret"):
             default = "field(repr=False)" if default is None else f"field(default={default}, repr=False)"
-        # A trailing underscore, which the codec takes away, where the name is a keyword.
-        name += "_" * keyword.iskeyword(name)
+        name = python_field(name)
         return f"{name}: {form}" if default is None else f"{name}: {form} = {default}"
 
     def form(self, place: str, schema: Schema) -> str:
@@ -204,3 +212,8 @@ class Module:
         if types not in scalars:
             fail(place, "has a form that generate.py does not know")
         return scalars[types]
+
+
+def python_field(name: str) -> str:
+    """Returns the name of a field, with an underscore behind a keyword, which the codec takes away."""
+    return name + "_" * keyword.iskeyword(name)

@@ -55,5 +55,5 @@ pub(crate) fn parse<T: DeserializeOwned>(name: &str, json: &str) -> Result<T> {
 
 /// What Python gets for a time that is up.
 pub(crate) fn timed_out(subject: &str) -> streambro_core::Error {
-    fault(ErrorKind::TimedOut, subject, "it was not there in time")
+    fault(ErrorKind::TimedOut, subject, "not in time")
 }

@@ -1,7 +1,7 @@
 //! One run of a stream.
 
 use pyo3::prelude::*;
-use streambro_core::Phase;
+use streambro_core::{Error, Phase, StreamStatus};
 use streambro_embed::{Kept, Threads, write};
 
 use crate::{
@@ -19,6 +19,14 @@ impl Stream {
     pub(crate) fn new(stream: streambro_core::Stream, threads: Threads) -> Self {
         Self(Kept::new((stream, threads)))
     }
+}
+
+/// Says where a stream is that has not come where it was waited for, and why.
+fn still(late: Error, status: &StreamStatus) -> Error {
+    let troubles = status.legs.iter().map(|leg| leg.detail.as_str()).chain([status.detail.as_str()]);
+    let why = troubles.filter(|words| !words.is_empty()).map(|words| format!(": {words}")).next();
+    let detail = format!("{}; it is {}{}", late.detail, status.phase.name(), why.unwrap_or_default());
+    Error { detail, ..late }
 }
 
 #[pymethods]
@@ -49,7 +57,8 @@ impl Stream {
             let phase: Phase = parse("phase", phase_json)?;
             let (stream, threads) = (self.0.0.clone(), &self.0.1);
             Pending::begin(threads, async move {
-                within(timeout_ms, stream.id().as_str(), stream.wait_for(phase)).await??;
+                let reached = within(timeout_ms, stream.id().as_str(), stream.wait_for(phase)).await;
+                reached.unwrap_or_else(|late| Err(still(late, &stream.status())))?;
                 Ok(Made::Nothing)
             })
         })

@@ -80,10 +80,9 @@ def nginx(tmp_path: Path) -> Iterator[Nginx]:
 
 @pytest.fixture
 def slow_ffmpeg(tmp_path: Path) -> Path:
-    """An ffmpeg that gets nowhere, for longer than a test waits for it."""
+    """An ffmpeg that never gets anywhere."""
     path = tmp_path / "slow-ffmpeg"
-    # And not for longer than is looked for processes that were left behind.
-    path.write_text("#!/bin/sh\nexec sleep 4\n")
+    path.write_text("#!/bin/sh\nexec sleep 60\n")
     path.chmod(0o755)
     return path
 

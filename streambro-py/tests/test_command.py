@@ -269,6 +269,13 @@ def test_a_failure_is_one_line(tmp_path: Path) -> None:
     assert ran.stderr.count("\n") == 1
 
 
+def test_a_failure_is_json_for_a_script(tmp_path: Path) -> None:
+    ran = run("probe", tmp_path / "no.mp4", "--json")
+
+    assert ran.returncode == 1
+    assert json.loads(ran.stdout)["error"]["kind"] == "source_unreadable"
+
+
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [

@@ -48,6 +48,11 @@ def test_the_table_of_errors_has_each_with_its_built_in_and_its_code() -> None:
     assert told == [(error.__name__, error.__bases__[1].__name__, str(error.code)) for error in StreambroError.__subclasses__()]
 
 
+def test_the_table_of_settings_has_each_once() -> None:
+    section = (ROOT / "docs/python.md").read_text().partition("\n## Settings\n")[2].partition("\n## ")[0]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == sorted(SettingsDict.__annotations__)
+
+
 def test_what_others_are_told_to_write_is_there() -> None:
     """The second column of each table of `docs/coming-from.md`: classes with their fields, methods, settings."""
     fields = {name: {field.name for field in dataclasses.fields(form)} for name, form in FORMS.items()}

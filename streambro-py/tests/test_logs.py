@@ -34,6 +34,8 @@ def test_lines_have_levels_and_begin_with_the_streams_name(
         wait_until(lambda: any(level == "WARNING" for level, _ in lines(caplog)), what="the absent server is logged")
     assert ("INFO", "lofi: destination 0: connecting") in lines(caplog)
     assert ("INFO", "lofi: live") in lines(caplog)
+    about = {getattr(record, "stream", "none") for record in caplog.records if record.name == "streambro"}
+    assert {"lofi", "lost", "mistyped"} <= about
     assert any(line.startswith("lost: destination 0: waiting") for level, line in lines(caplog) if level == "WARNING")
     assert any(line.startswith("mistyped: destination 0: waiting") for level, line in lines(caplog) if level == "ERROR")
 

@@ -48,6 +48,8 @@ async def test_a_manager_is_opened_and_closed_by_hand(face: Face, nowhere: str, 
     for scope in (manager, manager.as_user("alice")):
         with pytest.raises(ClosedError):
             await got(scope.start(film(clip, nowhere, key)))
+    with pytest.raises(ClosedError, match="make another one"):
+        await got(manager.open())
 
 
 @tries("StreamManager.open")

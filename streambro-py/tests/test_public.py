@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import streambro
 import streambro.blocking
+from processes import run_python
 from streambro import _manager
 
 if TYPE_CHECKING:
@@ -97,3 +98,8 @@ def test_the_samples_in_docstrings_do_what_they_say() -> None:
             results = doctest.TestResults(results.failed + failed, results.attempted + tried)
     assert results.failed == 0
     assert results.attempted >= 5
+
+
+def test_the_blocking_face_is_there_without_an_import_of_its_own() -> None:
+    script = "import streambro; print(streambro.blocking.StreamManager().__module__, hasattr(streambro, 'blockings'))"
+    assert run_python(script).succeeded() == "streambro.blocking False\n"

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import streambro
 import streambro.blocking
-from faces import ASYNCIO, BLOCKING, UVLOOP, each, got, in_each
+from faces import ASYNCIO, BLOCKING, UVLOOP, each, got, in_each, until
 from specs import SMALL, film
-from streambro import Encode, TimedOutError
+from streambro import Encode, LegChanged, TimedOutError
 from waiting import wait_until
 
 if TYPE_CHECKING:
@@ -125,6 +125,18 @@ async def test_a_wait_that_takes_too_long_is_a_timeout_by_two_names(face: Face, 
                 await got(wait(timeout=0.05))
             assert isinstance(caught.value, TimeoutError)
             assert 0.04 < time.monotonic() - began < 5
+
+
+@everywhere
+async def test_a_wait_for_a_phase_that_takes_too_long_says_where_the_stream_is(
+    face: Face, nowhere: str, clip: Path, key: str
+) -> None:
+    async with face.manager() as manager:
+        events = manager.events("film")
+        stream = await got(manager.start(film(clip, nowhere, key)))
+        await until(events, lambda event: isinstance(event, LegChanged) and event.phase == "waiting")
+        with pytest.raises(TimedOutError, match=r"film: not in time; it is starting: .*refused"):
+            await got(stream.wait_for("live", 0))
 
 
 @everywhere

@@ -124,7 +124,10 @@ impl Entry {
             Some(BadKey | AuthRequired | BadApp | RejectedEarly | NotAllowed | TlsFailed)
         );
         match self.what {
-            What::Phase(Phase::Ended, _) if !fine => LogLevel::Error,
+            // Whoever wanted it is told as well.
+            What::Phase(Phase::Ended, _) if !fine && self.reason() != Some(Reason::StartFailed) => {
+                LogLevel::Error
+            }
             What::Leg { phase: LegPhase::Waiting, .. } if human => LogLevel::Error,
             What::Phase(Phase::Degraded | Phase::Reconnecting | Phase::Ended, _)
             | What::Leg { phase: LegPhase::Waiting | LegPhase::Ended, .. }

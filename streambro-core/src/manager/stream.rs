@@ -51,12 +51,10 @@ impl Stream {
             return Ok(());
         }
         let status = self.status();
-        let why = status.reason.map_or_else(String::new, |reason| format!(" ({reason:?})"));
-        Err(Error::new(
-            ErrorKind::Ended,
-            self.id().as_str(),
-            format!("the stream ended before it was {phase:?}{why}: {}", status.detail),
-        ))
+        let why = [status.reason.map_or("", Reason::name), &status.detail].map(str::to_owned);
+        let why = why.into_iter().filter(|words| !words.is_empty()).map(|words| format!(": {words}"));
+        let says = format!("the stream ended before it was {}{}", phase.name(), why.collect::<String>());
+        Err(Error::new(ErrorKind::Ended, self.id().as_str(), says))
     }
 
     /// Waits until the stream has ended and returns its last status.

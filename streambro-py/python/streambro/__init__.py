@@ -7,6 +7,9 @@ to `logging.getLogger("streambro")`.
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from streambro import _errors, _input, _manager, _media, _output
 from streambro._errors import *  # noqa: F403
 from streambro._input import *  # noqa: F403
@@ -14,7 +17,10 @@ from streambro._manager import *  # noqa: F403
 from streambro._media import *  # noqa: F403
 from streambro._output import *  # noqa: F403
 
-__all__: list[str] = []
+if TYPE_CHECKING:
+    from types import ModuleType
+
+__all__ = ["__version__"]
 __all__ += _errors.__all__
 __all__ += _input.__all__
 __all__ += _manager.__all__
@@ -22,3 +28,10 @@ __all__ += _media.__all__
 __all__ += _output.__all__
 
 __version__ = _media.version()
+
+
+def __getattr__(name: str) -> ModuleType:
+    """Imports the blocking face for whoever asks for it without an import of its own."""
+    if name == "blocking":
+        return import_module("streambro.blocking")
+    raise AttributeError(f"module 'streambro' has no attribute {name!r}")

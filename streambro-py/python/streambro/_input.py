@@ -80,10 +80,13 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Queue:
-    """Lets a stream wait in `"queued"`, its file open, until there is a place."""
+    """Lets a stream wait in `"queued"`, its file open, until there is a place.
+
+    Fields:
+        max_waiting: How many may wait at once. Those beyond are refused.
+    """
 
     max_waiting: int
-    """How many may wait at once. Those beyond are refused."""
 
 
 Admission: TypeAlias = Literal["reject"] | Annotated[Queue, Tag("queue")]
@@ -114,16 +117,19 @@ AlertAction: TypeAlias = Literal["warn", "restart", "stop"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Alerts:
-    """From when on a stream uses too much, and what to do then."""
+    """From when on a stream uses too much, and what to do then.
+
+    Fields:
+        action: What to do with the stream (default: warn)
+        cpu_percent: Processor time, in percent of one core (default: 80)
+        hold: So many samples in a row (default: 1)
+        memory_bytes: Memory, in bytes (default: 500,000,000)
+    """
 
     action: AlertAction | None = None
-    """What to do with the stream. Default: warn."""
     cpu_percent: float = 80.0
-    """Processor time, in percent of one core. Default: 80."""
     hold: int = 1
-    """So many samples in a row. Default: 1."""
     memory_bytes: int = 500_000_000
-    """Memory, in bytes. Default: 500,000,000."""
 
 
 AllowRule: TypeAlias = str
@@ -140,26 +146,32 @@ AtEnd: TypeAlias = Literal["finish", "hold"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Band:
-    """Bitrates of the picture for one size and frame rate, in bits per second."""
+    """Bitrates of the picture for one size and frame rate, in bits per second.
+
+    Fields:
+        lines: Lines of the smallest picture that it is for; columns if it is upright.
+        fps: Pictures per second of the fastest one that it is for.
+        max: More is too much (default: `None`)
+        min: Less is too little (default: `None`)
+    """
 
     lines: int
-    """Lines of the smallest picture that it is for; columns if it is upright."""
     fps: int
-    """Pictures per second of the fastest one that it is for."""
     max: int | None = None
-    """More is too much."""
     min: int | None = None
-    """Less is too little."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Budget:
-    """So many failures in so long."""
+    """So many failures in so long.
+
+    Fields:
+        attempts: So many failures.
+        window_ms: In so long, in milliseconds.
+    """
 
     attempts: int
-    """So many failures."""
     window_ms: int
-    """In so long, in milliseconds."""
 
 
 CivilTime: TypeAlias = str | time
@@ -181,20 +193,23 @@ Decode: TypeAlias = Literal["auto", "software", "device"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Destination:
-    """An RTMP(S) ingest and the key that opens it."""
+    """An RTMP(S) ingest and the key that opens it.
+
+    Fields:
+        url: Server and application, such as `rtmps://a.rtmps.youtube.com/live2`.
+        key: The stream key.
+        backup: The URL of the same server's other way in (default: `None`)
+        lag: What happens when it lags (default: it is waited for, 10 s at most)
+        rotation: When its connection is made anew (default: before the protocol's limits only)
+        trust: Which certificates the server may show (default: those that the system trusts)
+    """
 
     url: str
-    """Server and application, such as `rtmps://a.rtmps.youtube.com/live2`."""
     key: Secret = field(repr=False)
-    """The stream key."""
     backup: str | None = None
-    """The URL of the same server's other way in."""
     lag: Lag | None = None
-    """What happens when it lags. Default: it is waited for, 10 s at most."""
     rotation: Rotation | None = None
-    """When its connection is made anew. Default: before the protocol's limits only."""
     trust: Trust = "system"
-    """Which certificates the server may show. Default: those that the system trusts."""
 
     def __repr__(self) -> str:
         """Shows no key, and of the URL no more than logs do."""
@@ -229,12 +244,15 @@ class Append:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Insert:
-    """Adds an item before another one."""
+    """Adds an item before another one.
+
+    Fields:
+        before: The other one.
+        item: What is added.
+    """
 
     before: ItemId
-    """The other one."""
     item: Item
-    """What is added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,22 +264,28 @@ class Remove:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Move:
-    """Moves an item."""
+    """Moves an item.
+
+    Fields:
+        id: Which.
+        before: Before which; `None` is behind all others (default: `None`)
+    """
 
     id: ItemId
-    """Which."""
     before: ItemId | None = None
-    """Before which; `None` is behind all others."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Replace:
-    """Puts something else in the place of an item, under its number."""
+    """Puts something else in the place of an item, under its number.
+
+    Fields:
+        id: Which.
+        item: What is there instead.
+    """
 
     id: ItemId
-    """Which."""
     item: Item
-    """What is there instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,44 +342,46 @@ class Encode:
     """How a source is encoded: H.264 in 8-bit 4:2:0 and AAC, which every RTMP platform takes.
 
     What is not said about size and frame rate stays as it is in the source.
+
+    Fields:
+        audio_bitrate: Bits per second of the sound (default: 128,000)
+        bitrate: Bits per second of the picture (default: by size and frame rate)
+        buffer: The size of the rate control buffer, in bits (default: twice the bitrate)
+        channels: Channels of the sound, 1 or 2 (default: 2)
+        decode: What decodes (default: a device where that works)
+        device: The device that encodes, such as `/dev/dri/renderD128`; of NVENC the number of the card (default: the first)
+        encoder: What encodes (default: the first that works)
+        fps: Pictures per second (default: as they are)
+        keyframe_interval_ms: The time between keyframes, in milliseconds (default: 2,000)
+        live: Whether every lap is encoded anew; else the first is kept and copied (default: `None`)
+        max_bitrate: The most bits per second (default: the bitrate)
+        memory: How much memory ffmpeg may use (default: lean)
+        preset: How much time the encoder takes for quality (default: as much as this host has for it)
+        profile: The profile of H.264 (default: high)
+        raw: Options of ffmpeg, as they are. Only where the manager allows it (default: `()`)
+        sample_rate: Samples per second of the sound (default: 44,100)
+        size: The size of the picture (default: as it is)
+        tune: What the picture is like (default: nothing is said)
     """
 
     audio_bitrate: int | None = None
-    """Bits per second of the sound. Default: 128,000."""
     bitrate: int | None = None
-    """Bits per second of the picture. Default: by size and frame rate."""
     buffer: int | None = None
-    """The size of the rate control buffer, in bits. Default: twice the bitrate."""
     channels: int | None = None
-    """Channels of the sound, 1 or 2. Default: 2."""
     decode: Decode | None = None
-    """What decodes. Default: a device where that works."""
     device: str | None = None
-    """The device that encodes, such as `/dev/dri/renderD128`; of NVENC the number of the card. Default: the first."""
     encoder: Encoder = "auto"
-    """What encodes. Default: the first that works."""
     fps: Fps | None = None
-    """Pictures per second. Default: as they are."""
     keyframe_interval_ms: int | None = None
-    """The time between keyframes, in milliseconds. Default: 2,000."""
     live: bool | None = None
-    """Whether every lap is encoded anew; else the first is kept and copied."""
     max_bitrate: int | None = None
-    """The most bits per second. Default: the bitrate."""
     memory: Memory | None = None
-    """How much memory ffmpeg may use. Default: lean."""
     preset: Preset | None = None
-    """How much time the encoder takes for quality. Default: as much as this host has for it."""
     profile: Profile | None = None
-    """The profile of H.264. Default: high."""
     raw: Sequence[str] = ()
-    """Options of ffmpeg, as they are. Only where the manager allows it."""
     sample_rate: int | None = None
-    """Samples per second of the sound. Default: 44,100."""
     size: Size | None = None
-    """The size of the picture. Default: as it is."""
     tune: Tune | None = None
-    """What the picture is like. Default: nothing is said."""
 
 
 Encoder: TypeAlias = Literal["auto", "x264", "nvenc", "qsv", "videotoolbox", "vaapi"]
@@ -376,14 +402,17 @@ Fps: TypeAlias = int | str
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Item:
-    """One file of a playlist, or a part of it."""
+    """One file of a playlist, or a part of it.
+
+    Fields:
+        file: The file.
+        from_ms: Where in it it begins, in milliseconds; at the next keyframe (default: `None`)
+        to_ms: Where in it it ends, in milliseconds (default: `None`)
+    """
 
     file: StrPath
-    """The file."""
     from_ms: int | None = None
-    """Where in it it begins, in milliseconds; at the next keyframe."""
     to_ms: int | None = None
-    """Where in it it ends, in milliseconds."""
 
 
 ItemId: TypeAlias = int
@@ -394,22 +423,28 @@ number is never used again while the stream runs.
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lag:
-    """What happens when a destination takes less than there is, beyond what catching up can mend."""
+    """What happens when a destination takes less than there is, beyond what catching up can mend.
+
+    Fields:
+        most_ms: Lag beyond this is given up, in milliseconds.
+        skip: Whether content is left out then; else the clock moves (default: `False`)
+    """
 
     most_ms: int
-    """Lag beyond this is given up, in milliseconds."""
     skip: bool = False
-    """Whether content is left out then; else the clock moves."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class CustomMemory:
-    """Queues and threads as said."""
+    """Queues and threads as said.
+
+    Fields:
+        queue: Packets that may wait for the writer (`-max_muxing_queue_size`), 8 to 65,536.
+        threads: Threads for each of decoding, filtering and encoding, up to 64; 0 leaves it to ffmpeg.
+    """
 
     queue: int
-    """Packets that may wait for the writer (`-max_muxing_queue_size`), 8 to 65,536."""
     threads: int
-    """Threads for each of decoding, filtering and encoding, up to 64; 0 leaves it to ffmpeg."""
 
 
 Memory: TypeAlias = Literal["lean", "roomy"] | Annotated[CustomMemory, Tag("custom")]
@@ -455,10 +490,13 @@ first one: no receiver takes that on one connection.
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Shuffle:
-    """Another order each time."""
+    """Another order each time.
+
+    Fields:
+        seed: What the orders follow from.
+    """
 
     seed: int
-    """What the orders follow from."""
 
 
 Order: TypeAlias = Literal["sequential"] | Annotated[Shuffle, Tag("shuffle")]
@@ -471,12 +509,15 @@ Order: TypeAlias = Literal["sequential"] | Annotated[Shuffle, Tag("shuffle")]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Origin:
-    """Where numbers are from."""
+    """Where numbers are from.
+
+    Fields:
+        url: The page.
+        read: The day on which it was read, as YYYY-MM-DD.
+    """
 
     url: str
-    """The page."""
     read: str
-    """The day on which it was read, as YYYY-MM-DD."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -499,48 +540,54 @@ Platform: TypeAlias = Literal["youtube", "twitch", "facebook", "kick"] | Annotat
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlatformProfile:
-    """What a platform asks of a stream. Rates are bits per second. What it does not say is `None` or empty."""
+    """What a platform asks of a stream. Rates are bits per second. What it does not say is `None` or empty.
+
+    Fields:
+        bands: Bitrates of the picture, by size and frame rate, the smallest first (default: `()`)
+        keyframe_interval_ms: The distance of keyframes that it asks for, in milliseconds (default: `None`)
+        max_audio_bitrate: The most bits of sound (default: `None`)
+        max_channels: The most channels of sound (default: `None`)
+        max_fps: The most pictures per second (default: `None`)
+        max_keyframe_interval_ms: The longest distance of keyframes that it takes, in milliseconds (default: `None`)
+        max_lines: The most lines of a picture; columns if it is upright (default: `None`)
+        max_recorded_hours: It keeps no recording of a broadcast that lasts longer, in hours (default: `None`)
+        max_session_hours: It ends a broadcast after so many hours (default: `None`)
+        name: Its name for people (default: `""`)
+        sample_rates: Samples of sound per second that it takes. Empty: any (default: `()`)
+        sources: Where the numbers are from (default: `()`)
+    """
 
     bands: Sequence[Band] = ()
-    """Bitrates of the picture, by size and frame rate, the smallest first."""
     keyframe_interval_ms: int | None = None
-    """The distance of keyframes that it asks for, in milliseconds."""
     max_audio_bitrate: int | None = None
-    """The most bits of sound."""
     max_channels: int | None = None
-    """The most channels of sound."""
     max_fps: int | None = None
-    """The most pictures per second."""
     max_keyframe_interval_ms: int | None = None
-    """The longest distance of keyframes that it takes, in milliseconds."""
     max_lines: int | None = None
-    """The most lines of a picture; columns if it is upright."""
     max_recorded_hours: int | None = None
-    """It keeps no recording of a broadcast that lasts longer, in hours."""
     max_session_hours: int | None = None
-    """It ends a broadcast after so many hours."""
     name: str = ""
-    """Its name for people."""
     sample_rates: Sequence[int] = ()
-    """Samples of sound per second that it takes. Empty: any."""
     sources: Sequence[Origin] = ()
-    """Where the numbers are from."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Playlist:
-    """Many files one after the other. How often all of them play is up to `Source.repeat`."""
+    """Many files one after the other. How often all of them play is up to `Source.repeat`.
+
+    Fields:
+        items: What plays.
+        at_end: What happens when nothing follows (default: `"finish"`)
+        on_failure: What becomes of an item that cannot be played (default: `"skip"`)
+        on_mismatch: What becomes of an item that does not fit (default: `"refuse"`)
+        order: In which order (default: `"sequential"`)
+    """
 
     items: Sequence[Item]
-    """What plays."""
     at_end: AtEnd = "finish"
-    """What happens when nothing follows."""
     on_failure: OnFailure = "skip"
-    """What becomes of an item that cannot be played."""
     on_mismatch: OnMismatch = "refuse"
-    """What becomes of an item that does not fit."""
     order: Order = "sequential"
-    """In which order."""
 
 
 Preset: TypeAlias = Literal[
@@ -585,12 +632,15 @@ Profile: TypeAlias = Literal["baseline", "main", "high"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Renditions:
-    """Where renditions are kept, and how many."""
+    """Where renditions are kept, and how many.
+
+    Fields:
+        dir: The directory.
+        quota_bytes: The most that they take, in bytes.
+    """
 
     dir: StrPath
-    """The directory."""
     quota_bytes: int
-    """The most that they take, in bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -624,20 +674,25 @@ class Retry:
 
     Delays between attempts are streambro's own: the first is at most half a second, each is about three times the one before,
     up to a minute; a minute at once where only people can mend it, as with a wrong key.
+
+    Fields:
+        budget: When a destination is given up (default: never)
     """
 
     budget: Budget | None = None
-    """When a destination is given up. Default: never."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Rotation:
-    """A planned reconnect before a platform's limit ends the broadcast in the middle of a picture."""
+    """A planned reconnect before a platform's limit ends the broadcast in the middle of a picture.
+
+    Fields:
+        every_ms: How old a connection gets, in milliseconds.
+        pause_ms: How long it stays away, in milliseconds (default: 0)
+    """
 
     every_ms: int
-    """How old a connection gets, in milliseconds."""
     pause_ms: int = 0
-    """How long it stays away, in milliseconds. Default: 0."""
 
 
 Sandbox: TypeAlias = Literal["off", "best_effort", "required"]
@@ -658,22 +713,24 @@ class Schedule:
     changes to and from summer time. Where a change leaves a civil time out, what begins or ends then does so as much later as
     the clock jumps; where one comes twice, the first counts. A duration is time that passes, in milliseconds, whatever any
     clock shows, also while the machine sleeps.
+
+    Fields:
+        end: When it ends for good (default: `None`)
+        for_ms: How long it lasts from its start, in milliseconds. In place of an end (default: `None`)
+        missed: What happens to a start that was missed (default: `"start_late"`)
+        start: When it begins (default: when it is handed in)
+        until: What the clock shows when it ends for good. In place of an end (default: `None`)
+        windows: When it is on the air in between (default: all the time)
+        zone: The IANA zone of its civil times, such as `Europe/Berlin` (default: UTC)
     """
 
     end: Moment | None = None
-    """When it ends for good."""
     for_ms: int | None = None
-    """How long it lasts from its start, in milliseconds. In place of an end."""
     missed: MissedStart = "start_late"
-    """What happens to a start that was missed."""
     start: Moment | None = None
-    """When it begins. Default: when it is handed in."""
     until: CivilTime | None = None
-    """What the clock shows when it ends for good. In place of an end."""
     windows: Sequence[Window] = ()
-    """When it is on the air in between. Default: all the time."""
     zone: str | None = None
-    """The IANA zone of its civil times, such as `Europe/Berlin`. Default: UTC."""
 
 
 Secret: TypeAlias = str
@@ -681,138 +738,126 @@ Secret: TypeAlias = str
 
 
 class SettingsDict(TypedDict, total=False):
-    """What a `StreamManager` is told; what is left out stays at its default."""
+    """What a `StreamManager` is told; what is left out stays at its default.
 
-    # What happens to a stream for which there is no place.
+    Fields:
+        admission: What happens to a stream for which there is no place (default: `"reject"`)
+        alerts: From when on a stream uses too much (default: warn above 80 % of a core or 500 MB)
+        allow_raw_options: Takes raw options of ffmpeg from specs (default: they are refused)
+        destinations: Where streams may go (default: `"any"`)
+        encoder_order: In which order encoders are tried (default: NVENC, Quick Sync, VideoToolbox, VAAPI, libx264)
+        ffmpeg: The ffmpeg to use (default: the one on the path, if streams want one at all)
+        ffmpeg_libraries: What else ffmpeg may read and execute (default: nothing)
+        history: Records of runs (default: 1,000)
+        keep_ended_ms: How long a stream that has ended can be looked at, in milliseconds (default: 60,000)
+        keep_keys_in_clear: Keeps keys in `state_dir` as they are (default: they are not kept)
+        log_lines: Lines of each stream's log (default: 100)
+        max_bandwidth: What all streams send together, in bits per second (default: unlimited)
+        max_encoder_sessions: The streams that hardware encoders encode at once, by encoder (default: 8 for NVENC, unlimited for
+            the others)
+        max_process_memory: The resident memory of the process beyond which nothing is started, in bytes (default: unlimited)
+        max_stream_cpu: The estimated CPU of all streams, in percent of one core (default: unlimited)
+        max_stream_memory: The estimated memory of all streams, in bytes (default: unlimited)
+        max_streams: Streams at once (default: 20)
+        max_streams_per_host: Destinations at each host (default: unlimited)
+        max_streams_per_user: Streams at once of each user (default: 5)
+        media_root: The directory outside of which no file is opened (default: any file may be opened)
+        memory_reserve: What `capacity` leaves to others, in bytes (default: 500,000,000)
+        monitor_every_ms: How often is measured what streams use, in milliseconds; 0 is never (default: 30,000)
+        renditions: Where renditions are kept (default: nothing is kept)
+        sandbox: How much of the sandbox around ffmpeg must hold (default: `"best_effort"`)
+        set_invalid_state_aside: Begins anew when what is in `state_dir` cannot be used (default: it is refused, and nothing is
+            touched)
+        state_dir: The directory of the state (default: nothing is kept)
+        unlimited: Lifts all limits but those that stand beside it (default: `False`)
+    """
+
     admission: Admission | None
-
-    # From when on a stream uses too much.
     alerts: Alerts | None
-
-    # Takes raw options of ffmpeg from specs.
     allow_raw_options: bool
-
-    # Where streams may go.
     destinations: DestinationPolicy | None
-
-    # In which order encoders are tried.
     encoder_order: Sequence[Encoder] | None
-
-    # The ffmpeg to use.
     ffmpeg: StrPath | None
-
-    # What else ffmpeg may read and execute.
     ffmpeg_libraries: Sequence[StrPath]
-
-    # Records of runs.
     history: int | None
-
-    # How long a stream that has ended can be looked at, in milliseconds.
     keep_ended_ms: int | None
-
-    # Keeps keys in `state_dir` as they are.
     keep_keys_in_clear: bool
-
-    # Lines of each stream's log.
     log_lines: int | None
-
-    # What all streams send together, in bits per second.
     max_bandwidth: int | None
-
-    # The streams that hardware encoders encode at once, by encoder.
     max_encoder_sessions: Mapping[Encoder, int]
-
-    # The resident memory of the process beyond which nothing is started, in bytes.
     max_process_memory: int | None
-
-    # The estimated CPU of all streams, in percent of one core.
     max_stream_cpu: int | None
-
-    # The estimated memory of all streams, in bytes.
     max_stream_memory: int | None
-
-    # Streams at once.
     max_streams: int | None
-
-    # Destinations at each host.
     max_streams_per_host: int | None
-
-    # Streams at once of each user.
     max_streams_per_user: int | None
-
-    # The directory outside of which no file is opened.
     media_root: StrPath | None
-
-    # What `capacity` leaves to others, in bytes.
     memory_reserve: int | None
-
-    # How often is measured what streams use, in milliseconds; 0 is never.
     monitor_every_ms: int | None
-
-    # Where renditions are kept.
     renditions: Renditions | None
-
-    # How much of the sandbox around ffmpeg must hold.
     sandbox: Sandbox | None
-
-    # Begins anew when what is in `state_dir` cannot be used.
     set_invalid_state_aside: bool
-
-    # The directory of the state.
     state_dir: StrPath | None
-
-    # Lifts all limits but those that stand beside it.
     unlimited: bool
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Size:
-    """A picture's width and height."""
+    """A picture's width and height.
+
+    Fields:
+        width: In pixels.
+        height: In pixels.
+    """
 
     width: int
-    """In pixels."""
     height: int
-    """In pixels."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Source:
-    """What plays."""
+    """What plays.
+
+    Fields:
+        file: The file that plays. This, or a playlist (default: `None`)
+        playlist: What plays one after the other (default: `None`)
+        repeat: How often it plays (default: once)
+        sound: What is heard instead of its own sound (default: `None`)
+    """
 
     file: StrPath | None = None
-    """The file that plays. This, or a playlist."""
     playlist: Playlist | None = None
-    """What plays one after the other."""
     repeat: Repeat = "once"
-    """How often it plays. Default: once."""
     sound: Playlist | None = None
-    """What is heard instead of its own sound."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamSpec:
-    """What a caller wants on the air."""
+    """What a caller wants on the air.
+
+    Fields:
+        v: The version of its JSON, which is 1.
+        id: 1 to 64 characters of `A-Z a-z 0-9 . _ -`.
+        source: What plays.
+        destinations: Where it goes: 1 to 32.
+        priority: Who goes first when streams wait for a place: higher before lower (default: 0)
+        resume: Where the film goes on after an outage (default: where it was)
+        retry: How long a destination that fails is tried again (default: for ever)
+        schedule: When it is on the air (default: until it is stopped)
+        user: The user whose limit it counts against (default: `None`)
+        video: What happens to the picture (default: it is copied)
+    """
 
     v: ClassVar[int] = 1
-    """The version of its JSON."""
     id: str
-    """1 to 64 characters of `A-Z a-z 0-9 . _ -`."""
     source: Source
-    """What plays."""
     destinations: Sequence[Destination]
-    """Where it goes: 1 to 32."""
     priority: int | None = None
-    """Who goes first when streams wait for a place: higher before lower. Default: 0."""
     resume: Resume | None = None
-    """Where the film goes on after an outage. Default: where it was."""
     retry: Retry | None = None
-    """How long a destination that fails is tried again. Default: for ever."""
     schedule: Schedule | None = None
-    """When it is on the air. Default: until it is stopped."""
     user: str | None = None
-    """The user whose limit it counts against."""
     video: Video = "copy"
-    """What happens to the picture. Default: it is copied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -845,18 +890,21 @@ Tune: TypeAlias = Literal["film", "animation", "grain", "still_image", "fast_dec
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Window:
-    """A stretch of time that comes again: each day, on some days of the week, or as cron says."""
+    """A stretch of time that comes again: each day, on some days of the week, or as cron says.
+
+    Fields:
+        cron: The same in the syntax of cron. In place of days and a begin (default: `None`)
+        days: On which days (default: on every day)
+        for_ms: How long a window lasts, in milliseconds. In place of an end (default: `None`)
+        from_: When a window begins (default: `None`)
+        until: When a window ends (default: `None`)
+    """
 
     cron: str | None = None
-    """The same in the syntax of cron. In place of days and a begin."""
     days: Sequence[Day] = ()
-    """On which days. Default: on every day."""
     for_ms: int | None = None
-    """How long a window lasts, in milliseconds. In place of an end."""
     from_: CivilTime | None = None
-    """When a window begins."""
     until: CivilTime | None = None
-    """When a window ends."""
 
 
 Video: TypeAlias = Literal["copy"] | Annotated[Encode, Tag("encode")]

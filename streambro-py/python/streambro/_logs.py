@@ -45,7 +45,9 @@ class Reader:
         for level, created, subject, message in lines:
             if logger.isEnabledFor(level):
                 text = f"{subject}: {message}" if subject else message
-                record = logger.makeRecord(logger.name, level, "streambro", 0, text, (), None)
+                # `record.stream`, for logs that are data.
+                about = {"stream": subject or None}
+                record = logger.makeRecord(logger.name, level, "streambro", 0, text, (), None, extra=about)
                 record.created, record.msecs = created, created % 1 * 1_000
                 try:
                     logger.handle(record)

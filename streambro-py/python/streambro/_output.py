@@ -115,110 +115,130 @@ __all__ = [
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Airing:
-    """A stretch of time during which a stream is on the air."""
+    """A stretch of time during which a stream is on the air.
+
+    Fields:
+        start_unix_ms: The instant at which it begins, in milliseconds since 1970.
+        end_unix_ms: The instant at which it is over, in milliseconds since 1970, if it ever is. An airing that ends when
+            another one begins does not overlap it.
+        elapsed: Whether it ends when so much time has passed, whatever the clock shows by then.
+    """
 
     start_unix_ms: int
-    """The instant at which it begins, in milliseconds since 1970."""
     end_unix_ms: int | None
-    """The instant at which it is over, in milliseconds since 1970, if it ever is. An airing that ends when another one begins
-    does not overlap it.
-    """
     elapsed: bool
-    """Whether it ends when so much time has passed, whatever the clock shows by then."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Analysis:
-    """What `analyze` says of a source and a destination."""
+    """What `analyze` says of a source and a destination.
+
+    Fields:
+        plan: How it would be sent; `None` when it cannot be.
+        road: The same, and why.
+        platform: Whose rules were applied; `None` when the destination is no known platform's: then those of most of them.
+        findings: What is worth knowing, the worst first.
+        suggestion: How to encode it so that all is mended that encoding can mend; `None` when there is nothing.
+    """
 
     plan: Plan | None
-    """How it would be sent; `None` when it cannot be."""
     road: Road
-    """The same, and why."""
     platform: Platform | None
-    """Whose rules were applied; `None` when the destination is no known platform's: then those of most of them."""
     findings: tuple[Finding, ...]
-    """What is worth knowing, the worst first."""
     suggestion: Encode | None
-    """How to encode it so that all is mended that encoding can mend; `None` when there is nothing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AsRun:
-    """An item that went on the air, or should have."""
+    """An item that went on the air, or should have.
+
+    Fields:
+        number: Which time it is that something went on the air, from 0.
+        item: Which item.
+        file: Its file, as it was given.
+        began_unix_ms: When it began, in milliseconds since 1970; up to a tenth of a second before its first picture was due.
+        began_ms: When it began, in milliseconds on the stream's clock.
+        played_ms: How long it played, in milliseconds; `None` while it does.
+        end: How it ended; `None` while it plays.
+    """
 
     number: int
-    """Which time it is that something went on the air, from 0."""
     item: ItemId
-    """Which item."""
     file: str
-    """Its file, as it was given."""
     began_unix_ms: int
-    """When it began, in milliseconds since 1970; up to a tenth of a second before its first picture was due."""
     began_ms: int
-    """When it began, in milliseconds on the stream's clock."""
     played_ms: int | None
-    """How long it played, in milliseconds; `None` while it does."""
     end: ItemEnd | None
-    """How it ended; `None` while it plays."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AudioInfo:
-    """An audio track."""
+    """An audio track.
+
+    Fields:
+        codec: Always `aac`.
+        object_type: Audio object type: 2 is AAC-LC, 5 HE-AAC, 29 HE-AAC v2.
+        sample_rate: Samples per second of the core coder.
+        channels: Coded channels; 0 when the file describes them in a way that is not understood.
+        bitrate: Mean bits per second.
+        samples: How many frames there are.
+        configs: How many decoder configurations there are.
+    """
 
     codec: str
-    """Always `aac`."""
     object_type: int
-    """Audio object type: 2 is AAC-LC, 5 HE-AAC, 29 HE-AAC v2."""
     sample_rate: int
-    """Samples per second of the core coder."""
     channels: int
-    """Coded channels; 0 when the file describes them in a way that is not understood."""
     bitrate: int
-    """Mean bits per second."""
     samples: int
-    """How many frames there are."""
     configs: int
-    """How many decoder configurations there are."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Audit:
-    """What is there, counted apart from the registry, and where the two differ."""
+    """What is there, counted apart from the registry, and where the two differ.
+
+    Fields:
+        streams: Streams that have not ended.
+        places: Places that are taken.
+        tasks: Tasks of streams that are alive.
+        connections: Connections to servers that are open.
+        disk_threads: Threads that read from disks. One without work goes after 5 s.
+        findings: Where belief and fact differ. Empty is healthy.
+    """
 
     streams: int
-    """Streams that have not ended."""
     places: int
-    """Places that are taken."""
     tasks: int
-    """Tasks of streams that are alive."""
     connections: int
-    """Connections to servers that are open."""
     disk_threads: int
-    """Threads that read from disks. One without work goes after 5 s."""
     findings: tuple[AuditFinding, ...]
-    """Where belief and fact differ. Empty is healthy."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuditFinding:
-    """One difference between what a manager believes and what is there."""
+    """One difference between what a manager believes and what is there.
+
+    Fields:
+        what: What does not add up.
+        stream: Which stream, where it is one.
+        detail: The same in words.
+    """
 
     what: Mismatch
-    """What does not add up."""
     stream: StreamId | None
-    """Which stream, where it is one."""
     detail: str
-    """The same in words."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Unavailable:
-    """The encoder does not work here."""
+    """The encoder does not work here.
+
+    Fields:
+        why: Why not, for people.
+    """
 
     why: str
-    """Why not, for people."""
 
 
 Availability: TypeAlias = Literal["available"] | Annotated[Unavailable, Tag("unavailable")]
@@ -240,32 +260,37 @@ Block: TypeAlias = Literal["no_ffmpeg", "needs_encoding", "file"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Capacity:
-    """How many more streams fit."""
+    """How many more streams fit.
+
+    Fields:
+        streams: So many, all kinds of the mix together; `2**64 - 1` when nothing is in the way.
+        binding: What is in the way of one more.
+        of: The user, the host or the encoder whose limit that is.
+        limits: Every limit that counts, the tightest first.
+    """
 
     streams: int
-    """So many, all kinds of the mix together; `2**64 - 1` when nothing is in the way."""
     binding: Limit | None
-    """What is in the way of one more."""
     of: str | None
-    """The user, the host or the encoder whose limit that is."""
     limits: tuple[Room, ...]
-    """Every limit that counts, the tightest first."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Check:
-    """One thing that was looked at."""
+    """One thing that was looked at.
+
+    Fields:
+        name: Its stable name: `descriptors`, `tcp_memory`, `tcp_buffer`, `tcp_idle`, `roots`, `clock`, `ffmpeg`, `media_root`;
+            `host` alone when nothing could be looked at.
+        severity: How it is.
+        what: What was seen, in words.
+        remedy: What to do; empty where there is nothing to do.
+    """
 
     name: str
-    """Its stable name: `descriptors`, `tcp_memory`, `tcp_buffer`, `tcp_idle`, `roots`, `clock`, `ffmpeg`, `media_root`; `host`
-    alone when nothing could be looked at.
-    """
     severity: Severity
-    """How it is."""
     what: str
-    """What was seen, in words."""
     remedy: str
-    """What to do; empty where there is nothing to do."""
 
 
 Container: TypeAlias = Literal["mp4", "fragmented_mp4", "flv"]
@@ -279,72 +304,86 @@ Container: TypeAlias = Literal["mp4", "fragmented_mp4", "flv"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Cost:
-    """What a stream takes while it runs. An estimate from measurements, not a promise."""
+    """What a stream takes while it runs. An estimate from measurements, not a promise.
+
+    Fields:
+        bits_per_second: What it sends to all of its destinations, in bits per second, RTMP's overhead included. TCP and IP add
+            about 3 %.
+        memory_bytes: Private memory of the process and its children, in bytes.
+        child_bytes: How much of it is the children's.
+        kernel_bytes: Socket buffers, in bytes: memory of the host that no process shows.
+        microcores: CPU, in millionths of one core: 10,000 are 1 %.
+        descriptors: File descriptors.
+        session: The hardware encoder of which it takes a session; `None` for the processor, and for what is copied.
+    """
 
     bits_per_second: int
-    """What it sends to all of its destinations, in bits per second, RTMP's overhead included. TCP and IP add about 3 %."""
     memory_bytes: int
-    """Private memory of the process and its children, in bytes."""
     child_bytes: int
-    """How much of it is the children's."""
     kernel_bytes: int
-    """Socket buffers, in bytes: memory of the host that no process shows."""
     microcores: int
-    """CPU, in millionths of one core: 10,000 are 1 %."""
     descriptors: int
-    """File descriptors."""
     session: Encoder | None
-    """The hardware encoder of which it takes a session; `None` for the processor, and for what is copied."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Diagnosis:
-    """What was looked at, and how it is."""
+    """What was looked at, and how it is.
+
+    Fields:
+        checks: One entry for each check, in a fixed order.
+    """
 
     checks: tuple[Check, ...]
-    """One entry for each check, in a fixed order."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EncoderReport:
-    """What became of trying an encoder."""
+    """What became of trying an encoder.
+
+    Fields:
+        encoder: The encoder; never `"auto"`.
+        availability: Whether it works here.
+    """
 
     encoder: Encoder
-    """The encoder; never `"auto"`."""
     availability: Availability
-    """Whether it works here."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Encoding:
-    """What ffmpeg does for a stream that cannot be copied as it is, or shall not."""
+    """What ffmpeg does for a stream that cannot be copied as it is, or shall not.
+
+    Fields:
+        why: Why ffmpeg is needed.
+        state: Whether ffmpeg runs, and if not, why not.
+        encoder: What encodes the picture; `None` where it is copied.
+        device_decodes: Whether the encoder's device decodes as well.
+        pid: The process, while ffmpeg runs.
+        sandbox: What holds around it, while it runs.
+        runs: Runs of ffmpeg since the start.
+        reached_ms: How far it is in the film, in milliseconds.
+        ahead_ms: How much is made that no destination has been sent yet, in milliseconds.
+        buffered_bytes: Memory that what is made takes here, in bytes: what is ahead, and what a destination that comes back
+            begins with.
+        lost_words: Lines of the current run's words that were lost, because it said more than anybody could read.
+        frames: Pictures made by the current run.
+        speed: Media made in the time it took, by ffmpeg's own account: 1 is real time. It is held back once it is ahead.
+    """
 
     why: str
-    """Why ffmpeg is needed."""
     state: EncodingState
-    """Whether ffmpeg runs, and if not, why not."""
     encoder: Encoder | None
-    """What encodes the picture; `None` where it is copied."""
     device_decodes: bool
-    """Whether the encoder's device decodes as well."""
     pid: int | None
-    """The process, while ffmpeg runs."""
     sandbox: SandboxLevel | None
-    """What holds around it, while it runs."""
     runs: int
-    """Runs of ffmpeg since the start."""
     reached_ms: int
-    """How far it is in the film, in milliseconds."""
     ahead_ms: int
-    """How much is made that no destination has been sent yet, in milliseconds."""
     buffered_bytes: int
-    """Memory that what is made takes here, in bytes: what is ahead, and what a destination that comes back begins with."""
     lost_words: int
-    """Lines of the current run's words that were lost, because it said more than anybody could read."""
     frames: int
-    """Pictures made by the current run."""
     speed: float
-    """Media made in the time it took, by ffmpeg's own account: 1 is real time. It is held back once it is ahead."""
 
 
 EncodingState: TypeAlias = Literal["running", "waiting", "kept", "over"]
@@ -363,60 +402,72 @@ ErrorKind: TypeAlias = str
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """Something that happened."""
+    """Something that happened.
+
+    Fields:
+        v: The version of its JSON, which is 1.
+        seq: Its number in its manager, from 0.
+        unix_ms: When, in milliseconds since 1970.
+        stream: Which stream, if it concerns one.
+        user: Whose stream it is, if it was given a user.
+    """
 
     v: ClassVar[int] = 1
-    """The version of its JSON."""
     seq: int
-    """Its number in its manager, from 0."""
     unix_ms: int
-    """When, in milliseconds since 1970."""
     stream: StreamId | None
-    """Which stream, if it concerns one."""
     user: str | None
-    """Whose stream it is, if it was given a user."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PhaseChanged(Event):
-    """The stream is in another phase. One event per change."""
+    """The stream is in another phase. One event per change.
+
+    Fields, besides those of `Event`:
+        from_: Where it was.
+        to: Where it is.
+        reason: Why, where that is not obvious.
+        detail: The same in words. Never a key.
+    """
 
     from_: Phase
-    """Where it was."""
     to: Phase
-    """Where it is."""
     reason: Reason | None
-    """Why, where that is not obvious."""
     detail: str
-    """The same in words. Never a key."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LegChanged(Event):
-    """A destination is in another phase. One event per change."""
+    """A destination is in another phase. One event per change.
+
+    Fields, besides those of `Event`:
+        leg: Its number, as in `LegStatus`.
+        phase: Where it is.
+        reason: Why, where that is not obvious.
+        detail: The same in words. Never a key.
+        retry_in_ms: When the next attempt is, in milliseconds from now.
+    """
 
     leg: int
-    """Its number, as in `LegStatus`."""
     phase: LegPhase
-    """Where it is."""
     reason: Reason | None
-    """Why, where that is not obvious."""
     detail: str
-    """The same in words. Never a key."""
     retry_in_ms: int | None
-    """When the next attempt is, in milliseconds from now."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EncoderChosen(Event):
-    """ffmpeg begins to make the stream, or goes on with another encoder."""
+    """ffmpeg begins to make the stream, or goes on with another encoder.
+
+    Fields, besides those of `Event`:
+        encoder: What encodes the picture; `None` where it is copied.
+        instead_of: What encoded it until now.
+        detail: Why it is that one, and why ffmpeg is needed at all.
+    """
 
     encoder: Encoder | None
-    """What encodes the picture; `None` where it is copied."""
     instead_of: Encoder | None
-    """What encoded it until now."""
     detail: str
-    """Why it is that one, and why ffmpeg is needed at all."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -424,54 +475,68 @@ class EncoderFailed(Event):
     """ffmpeg ended before its time; it is started again where it was, unless the stream ends.
 
     Viewers notice only if `"holding"` follows.
+
+    Fields, besides those of `Event`:
+        reason: Why.
+        detail: The same in words, with what ffmpeg said last.
+        reached_ms: How far it was in the film, in milliseconds.
     """
 
     reason: Reason
-    """Why."""
     detail: str
-    """The same in words, with what ffmpeg said last."""
     reached_ms: int
-    """How far it was in the film, in milliseconds."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenditionFinished(Event):
-    """What ffmpeg made of the source is kept, and copied from now on; or it is not."""
+    """What ffmpeg made of the source is kept, and copied from now on; or it is not.
+
+    Fields, besides those of `Event`:
+        kept: Whether it is.
+        detail: The same in words.
+    """
 
     kept: bool
-    """Whether it is."""
     detail: str
-    """The same in words."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemChanged(Event):
-    """An item of a playlist began, ended, or could not be played."""
+    """An item of a playlist began, ended, or could not be played.
+
+    Fields, besides those of `Event`:
+        run: What became of it so far.
+    """
 
     run: AsRun
-    """What became of it so far."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScheduleChanged(Event):
-    """What is planned of a stream has changed, or another airing has begun."""
+    """What is planned of a stream has changed, or another airing has begun.
+
+    Fields, besides those of `Event`:
+        now: What is on.
+        next: What comes next.
+    """
 
     now: Airing | None
-    """What is on."""
     next: Airing | None
-    """What comes next."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StartFailed(Event):
-    """A stream could not be started when its time had come."""
+    """A stream could not be started when its time had come.
+
+    Fields, besides those of `Event`:
+        error: The class of the failure.
+        detail: What went wrong, in words. Never a key.
+        retry_in_ms: When that is tried again, in milliseconds from now; `None` when its time is over.
+    """
 
     error: ErrorKind
-    """The class of the failure."""
     detail: str
-    """What went wrong, in words. Never a key."""
     retry_in_ms: int | None
-    """When that is tried again, in milliseconds from now; `None` when its time is over."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -480,12 +545,14 @@ class SavingChanged(Event):
 
     Streams go on meanwhile, and what they are is tried again every other second. One event at the begin and one at the end;
     with a stream's name it is about its key alone.
+
+    Fields, besides those of `Event`:
+        saved: Whether everything is kept.
+        detail: Why not, in words; with `saved` where that is what could not be used. Never a key.
     """
 
     saved: bool
-    """Whether everything is kept."""
     detail: str
-    """Why not, in words; with `saved` where that is what could not be used. Never a key."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -493,16 +560,18 @@ class Alert(Event):
     """Something uses too much, or no longer does.
 
     One event at the begin and one at the end; the end of a stream ends its alerts without another word.
+
+    Fields, besides those of `Event`:
+        what: What of.
+        value: How much: percent of one core, or bytes.
+        threshold: What is allowed, in the same unit.
+        began: Whether it begins; else it has ended.
     """
 
     what: Resource
-    """What of."""
     value: float
-    """How much: percent of one core, or bytes."""
     threshold: float
-    """What is allowed, in the same unit."""
     began: bool
-    """Whether it begins; else it has ended."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -510,10 +579,12 @@ class Missed(Event):
     """The reader was slow: the oldest events are lost.
 
     Comes before the oldest that is left, with the number of the last one lost.
+
+    Fields, besides those of `Event`:
+        count: How many of those that the reader wanted.
     """
 
     count: int
-    """How many of those that the reader wanted."""
 
 
 AnyEvent: TypeAlias = (
@@ -553,34 +624,40 @@ AnyEvent: TypeAlias = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Explanation:
-    """What `explain` says of a spec."""
+    """What `explain` says of a spec.
+
+    Fields:
+        id: Which stream.
+        plan: How it would be sent; `None` when it cannot be.
+        findings: What is worth knowing of the file: first what is in the way, then what may disappoint.
+        cost: What it would take; `None` without a plan.
+        limits: Every limit it touches, as it is now.
+        verdict: What `start` would do now.
+    """
 
     id: StreamId
-    """Which stream."""
     plan: Plan | None
-    """How it would be sent; `None` when it cannot be."""
     findings: tuple[Finding, ...]
-    """What is worth knowing of the file: first what is in the way, then what may disappoint."""
     cost: Cost | None
-    """What it would take; `None` without a plan."""
     limits: tuple[LimitUse, ...]
-    """Every limit it touches, as it is now."""
     verdict: Verdict
-    """What `start` would do now."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """Something worth knowing of a file."""
+    """Something worth knowing of a file.
+
+    Fields:
+        kind: What.
+        severity: How bad it is.
+        detail: The same in words, with figures and what to do about it.
+        suggestion: How to encode it so that this is mended. `None` when encoding does not help, or need not (default: `None`)
+    """
 
     kind: FindingKind
-    """What."""
     severity: Severity
-    """How bad it is."""
     detail: str
-    """The same in words, with figures and what to do about it."""
     suggestion: Encode | None = None
-    """How to encode it so that this is mended. `None` when encoding does not help, or need not."""
 
 
 FindingKind: TypeAlias = Literal[
@@ -631,38 +708,43 @@ class Host:
     """The machine as this process may use it, at one moment.
 
     Limits of control groups (containers, systemd units) count, those of every ancestor included.
+
+    Fields:
+        cpus: Processors this process may use; a quota can make it a fraction.
+        cpus_online: Processors of the whole machine that are on.
+        load: The machine's load over 1, 5 and 15 minutes, whoever causes it; zeros where the system does not tell.
+        memory_bytes: Memory that there is for this process, in bytes; 0 where the system does not tell.
+        memory_available_bytes: What of it can still be had without pressing on anyone, in bytes.
+        memory_limit_bytes: The tightest limit of a control group, in bytes, if there is one.
+        descriptors: File descriptors this process may have open (the soft limit); `None` without a limit.
+        descriptors_hard: How far the process may raise that itself (the hard limit); `None` without a limit.
+        descriptors_used: File descriptors open now.
+        process: This process.
     """
 
     cpus: float
-    """Processors this process may use; a quota can make it a fraction."""
     cpus_online: float
-    """Processors of the whole machine that are on."""
     load: tuple[float, ...]
-    """The machine's load over 1, 5 and 15 minutes, whoever causes it; zeros where the system does not tell."""
     memory_bytes: int
-    """Memory that there is for this process, in bytes; 0 where the system does not tell."""
     memory_available_bytes: int
-    """What of it can still be had without pressing on anyone, in bytes."""
     memory_limit_bytes: int | None
-    """The tightest limit of a control group, in bytes, if there is one."""
     descriptors: int | None
-    """File descriptors this process may have open (the soft limit); `None` without a limit."""
     descriptors_hard: int | None
-    """How far the process may raise that itself (the hard limit); `None` without a limit."""
     descriptors_used: int
-    """File descriptors open now."""
     process: ProcessSample
-    """This process."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ItemFailed:
-    """The item could not be opened, joined or read any further."""
+    """The item could not be opened, joined or read any further.
+
+    Fields:
+        reason: Why.
+        detail: The same in words.
+    """
 
     reason: Reason
-    """Why."""
     detail: str
-    """The same in words."""
 
 
 ItemEnd: TypeAlias = Literal["finished", "skipped", "stopped"] | Annotated[ItemFailed, Tag("failed")]
@@ -680,12 +762,13 @@ class Lateness:
     """How late packets were handed to the socket, since the connection's start.
 
     Media that is due within the next tick goes out at once, so most packets are up to 100 ms early.
+
+    Fields:
+        counts: Packets in each bucket. The bounds are -200, -100, -50, 0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1,000 and 10,000
+            ms after the packet was due (a packet on a bound lies below it); the last bucket is open.
     """
 
     counts: tuple[int, ...]
-    """Packets in each bucket. The bounds are -200, -100, -50, 0, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1,000 and 10,000 ms after
-    the packet was due (a packet on a bound lies below it); the last bucket is open.
-    """
 
 
 LegPhase: TypeAlias = Literal["connecting", "publishing", "live", "lagging", "waiting", "disabled", "ended"]
@@ -703,38 +786,40 @@ LegPhase: TypeAlias = Literal["connecting", "publishing", "live", "lagging", "wa
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LegStatus:
-    """One destination of a stream as it was at one moment."""
+    """One destination of a stream as it was at one moment.
+
+    Fields:
+        leg: Its number: its place in the spec, from 0, and what `add_destination` returned. That of one that was removed may be
+            given again.
+        destination: What may be shown of the URL.
+        phase: Where it is.
+        reason: Why the last connection ended or the last attempt failed; `None` before that and once live again.
+        detail: The same in words. Never a key.
+        attempts: Connection attempts since the start.
+        reconnects: Times it went live again after having been live.
+        bytes: Bytes handed to the socket since the start, protocol overhead included, TLS not.
+        acked_bytes: Bytes the peer's TCP has acknowledged on this connection, TLS included. Sampled about once a second.
+        packets: Media messages handed over since the start.
+        late_ms: How late the latest packet was handed over, in milliseconds; 0 when early.
+        max_late_ms: The latest a packet of this connection ever was, in milliseconds.
+        lateness: How punctual the packets of this connection were.
+        skips: Times that lag was given up: the clock moved, or content was skipped to a keyframe.
+    """
 
     leg: int
-    """Its number: its place in the spec, from 0, and what `add_destination` returned. That of one that was removed may be given
-    again.
-    """
     destination: str
-    """What may be shown of the URL."""
     phase: LegPhase
-    """Where it is."""
     reason: Reason | None
-    """Why the last connection ended or the last attempt failed; `None` before that and once live again."""
     detail: str
-    """The same in words. Never a key."""
     attempts: int
-    """Connection attempts since the start."""
     reconnects: int
-    """Times it went live again after having been live."""
     bytes: int
-    """Bytes handed to the socket since the start, protocol overhead included, TLS not."""
     acked_bytes: int
-    """Bytes the peer's TCP has acknowledged on this connection, TLS included. Sampled about once a second."""
     packets: int
-    """Media messages handed over since the start."""
     late_ms: int
-    """How late the latest packet was handed over, in milliseconds; 0 when early."""
     max_late_ms: int
-    """The latest a packet of this connection ever was, in milliseconds."""
     lateness: Lateness
-    """How punctual the packets of this connection were."""
     skips: int
-    """Times that lag was given up: the clock moved, or content was skipped to a keyframe."""
 
 
 Limit: TypeAlias = Literal[
@@ -772,20 +857,23 @@ Limit: TypeAlias = Literal[
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LimitUse:
-    """How much of a limit is used, and how much more is asked for."""
+    """How much of a limit is used, and how much more is asked for.
+
+    Fields:
+        limit: Which.
+        of: The user, the host or the encoder whose limit it is; `None` for a limit of the manager.
+        used: What is taken now, in units of the limit.
+        asked: What the stream asks for.
+        max: What there is in all; `None` is unlimited.
+        over: By how much the limit would be passed; 0 when there is room.
+    """
 
     limit: Limit
-    """Which."""
     of: str | None
-    """The user, the host or the encoder whose limit it is; `None` for a limit of the manager."""
     used: int
-    """What is taken now, in units of the limit."""
     asked: int
-    """What the stream asks for."""
     max: int | None
-    """What there is in all; `None` is unlimited."""
     over: int
-    """By how much the limit would be passed; 0 when there is room."""
 
 
 LogLevel: TypeAlias = Literal["info", "warn", "error"]
@@ -799,30 +887,36 @@ LogLevel: TypeAlias = Literal["info", "warn", "error"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LogLine:
-    """A line of a stream's log."""
+    """A line of a stream's log.
+
+    Fields:
+        unix_ms: When, in milliseconds since 1970.
+        level: How much it matters.
+        message: What happened: at most 1 KiB, in one line, without control characters. Never a key.
+    """
 
     unix_ms: int
-    """When, in milliseconds since 1970."""
     level: LogLevel
-    """How much it matters."""
     message: str
-    """What happened: at most 1 KiB, in one line, without control characters. Never a key."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MediaInfo:
-    """What is in a file. Times are milliseconds, rates bits per second."""
+    """What is in a file. Times are milliseconds, rates bits per second.
+
+    Fields:
+        container: The file format.
+        duration_ms: From item time 0 to the end of the longest track, in milliseconds.
+        truncated: The file ends before its last sample: what lies before the cut still plays, and is what is measured here.
+        video: The video track.
+        audio: The audio track.
+    """
 
     container: Container
-    """The file format."""
     duration_ms: int
-    """From item time 0 to the end of the longest track, in milliseconds."""
     truncated: bool
-    """The file ends before its last sample: what lies before the cut still plays, and is what is measured here."""
     video: VideoInfo | None
-    """The video track."""
     audio: AudioInfo | None
-    """The audio track."""
 
 
 Mismatch: TypeAlias = Literal["places", "tasks", "connections", "disk_threads", "monitor"]
@@ -876,26 +970,32 @@ Plan: TypeAlias = Literal["copy", "remux", "encode_audio", "encode"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlaylistItem:
-    """An item and its number."""
+    """An item and its number.
+
+    Fields:
+        id: Its number.
+        item: What it plays.
+    """
 
     id: ItemId
-    """Its number."""
     item: Item
-    """What it plays."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PlaylistStatus:
-    """A playlist that plays, as it was at one moment."""
+    """A playlist that plays, as it was at one moment.
+
+    Fields:
+        version: One more with each edit. An edit that names it is refused once it is another.
+        now: What plays now, or played last: then it has an end, and the picture stands still. `None` before the first.
+        next: What comes next if nothing changes; `None` when nothing does.
+        items: Everything in it, in the order in which it is written.
+    """
 
     version: int
-    """One more with each edit. An edit that names it is refused once it is another."""
     now: AsRun | None
-    """What plays now, or played last: then it has an end, and the picture stands still. `None` before the first."""
     next: ItemId | None
-    """What comes next if nothing changes; `None` when nothing does."""
     items: tuple[PlaylistItem, ...]
-    """Everything in it, in the order in which it is written."""
 
 
 PrepareOutcome: TypeAlias = Literal["made", "found", "not_needed"]
@@ -909,18 +1009,21 @@ PrepareOutcome: TypeAlias = Literal["made", "found", "not_needed"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PrepareProgress:
-    """How far a `Preparation` is."""
+    """How far a `Preparation` is.
+
+    Fields:
+        stage: What it does.
+        done_ms: How much of the film is made, in milliseconds; while it is read, how much was read of it in the same measure.
+        total_ms: How long the film is, in milliseconds; `None` when it does not say.
+        speed: Media made in the time it took: 2 is twice as fast as it plays.
+        eta_ms: When it will be finished, in milliseconds from now; `None` while nobody can know.
+    """
 
     stage: PrepareStage
-    """What it does."""
     done_ms: int
-    """How much of the film is made, in milliseconds; while it is read, how much was read of it in the same measure."""
     total_ms: int | None
-    """How long the film is, in milliseconds; `None` when it does not say."""
     speed: float
-    """Media made in the time it took: 2 is twice as fast as it plays."""
     eta_ms: int | None
-    """When it will be finished, in milliseconds from now; `None` while nobody can know."""
 
 
 PrepareStage: TypeAlias = Literal["reading", "encoding", "finished", "failed"]
@@ -935,40 +1038,49 @@ PrepareStage: TypeAlias = Literal["reading", "encoding", "finished", "failed"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Preview:
-    """When a stream is on the air, as a clock on the wall shows it."""
+    """When a stream is on the air, as a clock on the wall shows it.
+
+    Fields:
+        start: When it begins.
+        end: When it is over, if it ever is.
+        note: What a change of the clock does to it.
+    """
 
     start: str
-    """When it begins."""
     end: str | None
-    """When it is over, if it ever is."""
     note: str | None
-    """What a change of the clock does to it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Probe:
-    """What is in a file, and whether it can go out as it is."""
+    """What is in a file, and whether it can go out as it is.
+
+    Fields:
+        info: Tracks, codec parameters, durations, rates. `None` when an obstacle is in the way of knowing.
+        obstacles: Every reason why the file cannot be copied natively. Empty: it can.
+    """
 
     info: MediaInfo | None
-    """Tracks, codec parameters, durations, rates. `None` when an obstacle is in the way of knowing."""
     obstacles: tuple[Unsupported, ...]
-    """Every reason why the file cannot be copied natively. Empty: it can."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProcessSample:
-    """What a process held and had used at one moment."""
+    """What a process held and had used at one moment.
+
+    Fields:
+        resident_bytes: Resident memory in bytes, what is shared with other processes counted in full.
+        anonymous_bytes: Resident memory without a file behind it: heap and stacks. Equal to `resident_bytes` where the system
+            does not tell them apart.
+        proportional_bytes: Resident memory with shared pages split among those who share them (PSS); `None` where that cannot
+            be read.
+        cpu_ms: Processor time used since the process began, in milliseconds.
+    """
 
     resident_bytes: int
-    """Resident memory in bytes, what is shared with other processes counted in full."""
     anonymous_bytes: int
-    """Resident memory without a file behind it: heap and stacks. Equal to `resident_bytes` where the system does not tell them
-    apart.
-    """
     proportional_bytes: int | None
-    """Resident memory with shared pages split among those who share them (PSS); `None` where that cannot be read."""
     cpu_ms: int
-    """Processor time used since the process began, in milliseconds."""
 
 
 Reason: TypeAlias = Literal[
@@ -1100,36 +1212,42 @@ Each has a `meaning` and a `remedy`; `docs/reasons.md` has them in one table.
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemuxReport:
-    """What a `remux` wrote."""
+    """What a `remux` wrote.
+
+    Fields:
+        video: Video frames.
+        audio: Audio frames, silence included.
+        silent: Silent audio frames inserted where the source has none.
+        trimmed: Audio frames of the source left out at joints.
+        raised: Decode times that had to be raised; anything but 0 means broken time stamps in the source.
+        duration_ms: The length of what was written, in milliseconds.
+        bytes: Bytes written.
+    """
 
     video: int
-    """Video frames."""
     audio: int
-    """Audio frames, silence included."""
     silent: int
-    """Silent audio frames inserted where the source has none."""
     trimmed: int
-    """Audio frames of the source left out at joints."""
     raised: int
-    """Decode times that had to be raised; anything but 0 means broken time stamps in the source."""
     duration_ms: int
-    """The length of what was written, in milliseconds."""
     bytes: int
-    """Bytes written."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RenditionUsage:
-    """How much there is."""
+    """How much there is.
+
+    Fields:
+        bytes: Bytes of all files, those under way included. Those take up to 4 MB ahead.
+        count: Renditions that can be played.
+        drafts: Renditions that someone writes.
+        quota: The most that `bytes` may be.
+    """
 
     bytes: int
-    """Bytes of all files, those under way included. Those take up to 4 MB ahead."""
     count: int
-    """Renditions that can be played."""
     drafts: int
-    """Renditions that someone writes."""
     quota: int
-    """The most that `bytes` may be."""
 
 
 Resource: TypeAlias = Literal["cpu", "memory", "process_memory"]
@@ -1148,38 +1266,50 @@ class CopyRoad:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RemuxRoad:
-    """As it is in the file; ffmpeg writes it anew in a form that is read natively."""
+    """As it is in the file; ffmpeg writes it anew in a form that is read natively.
+
+    Fields:
+        why: What the native readers cannot do.
+    """
 
     why: str
-    """What the native readers cannot do."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EncodeAudioRoad:
-    """The picture as it is in the file; ffmpeg encodes the sound."""
+    """The picture as it is in the file; ffmpeg encodes the sound.
+
+    Fields:
+        why: What is the matter with the sound.
+    """
 
     why: str
-    """What is the matter with the sound."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EncodeRoad:
-    """ffmpeg encodes picture and sound."""
+    """ffmpeg encodes picture and sound.
+
+    Fields:
+        why: Who wants that.
+    """
 
     why: str
-    """Who wants that."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RefusedRoad:
-    """It cannot be sent."""
+    """It cannot be sent.
+
+    Fields:
+        block: What kind of remedy it wants.
+        why: What is in the way.
+        remedy: What to do about it.
+    """
 
     block: Block
-    """What kind of remedy it wants."""
     why: str
-    """What is in the way."""
     remedy: str
-    """What to do about it."""
 
 
 Road: TypeAlias = (
@@ -1201,66 +1331,78 @@ Road: TypeAlias = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Room:
-    """How much of a limit is free, and how many streams that is."""
+    """How much of a limit is free, and how many streams that is.
+
+    Fields:
+        limit: Which.
+        of: The user, the host or the encoder whose limit it is; `None` for one of the manager or the machine.
+        free: What is free, in units of the limit.
+        streams: So many streams fit into that.
+    """
 
     limit: Limit
-    """Which."""
     of: str | None
-    """The user, the host or the encoder whose limit it is; `None` for one of the manager or the machine."""
     free: int
-    """What is free, in units of the limit."""
     streams: int
-    """So many streams fit into that."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunRecord:
-    """What one run of a stream was, from its start to its end."""
+    """What one run of a stream was, from its start to its end.
+
+    Fields:
+        id: The stream's name.
+        user: Its user, if it was given one.
+        started_unix_ms: When it started, in milliseconds since 1970.
+        ended_unix_ms: When it ended, in milliseconds since 1970.
+        reason: Why it ended.
+        detail: The same in words: at most 1 KiB, without control characters. Never a key.
+        bytes: Bytes handed to all sockets, protocol overhead included, TLS not.
+        laps: How often the source began again.
+        reconnects: Times that a destination went live again after having been live.
+        media_ms: How far the stream's clock came, in milliseconds of media.
+    """
 
     id: StreamId
-    """The stream's name."""
     user: str | None
-    """Its user, if it was given one."""
     started_unix_ms: int
-    """When it started, in milliseconds since 1970."""
     ended_unix_ms: int
-    """When it ended, in milliseconds since 1970."""
     reason: Reason
-    """Why it ended."""
     detail: str
-    """The same in words: at most 1 KiB, without control characters. Never a key."""
     bytes: int
-    """Bytes handed to all sockets, protocol overhead included, TLS not."""
     laps: int
-    """How often the source began again."""
     reconnects: int
-    """Times that a destination went live again after having been live."""
     media_ms: int
-    """How far the stream's clock came, in milliseconds of media."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class SandboxLevel:
-    """What really holds around an ffmpeg."""
+    """What really holds around an ffmpeg.
+
+    Fields:
+        no_new_privs: No program that it starts gets more rights than it has.
+        files: It reads its input and what a program needs to start, and writes to no file.
+        tcp: It neither makes nor takes TCP connections.
+        landlock: The version of the kernel's Landlock; 0 where there is none.
+    """
 
     no_new_privs: bool
-    """No program that it starts gets more rights than it has."""
     files: bool
-    """It reads its input and what a program needs to start, and writes to no file."""
     tcp: bool
-    """It neither makes nor takes TCP connections."""
     landlock: int
-    """The version of the kernel's Landlock; 0 where there is none."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ScheduleStatus:
-    """When a stream is on the air."""
+    """When a stream is on the air.
+
+    Fields:
+        now: What is on.
+        next: What comes next.
+    """
 
     now: Airing | None
-    """What is on."""
     next: Airing | None
-    """What comes next."""
 
 
 Severity: TypeAlias = Literal["fine", "note", "warning", "error"]
@@ -1279,40 +1421,43 @@ StreamId: TypeAlias = str
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StreamStatus:
-    """A stream as it was at one moment."""
+    """A stream as it was at one moment.
+
+    Fields:
+        id: Its name.
+        user: Its user, if it was given one.
+        phase: Where it is in its life.
+        reason: Why, where that is not obvious.
+        detail: The same in words, with what the system or the server said. Never a key.
+        queue_position: Its place in the queue, from 1, while it waits for a place.
+        media_ms: How far the stream's clock is, in milliseconds of media since the start; it stands while no one is connected.
+        laps: How often the source has begun again.
+        silent_frames: Silent audio frames inserted where the source has none.
+        trimmed_frames: Audio frames left out at joints.
+        bytes: Bytes handed to all sockets, protocol overhead included, TLS not.
+        started_unix_ms: When it started, in milliseconds since 1970; 0 while it waits for its time.
+        usage: What it used over the monitor's last interval; `None` before the first, after its end and without a monitor.
+        encoding: What ffmpeg does for it; `None` for what is copied natively, and before the source is open.
+        schedule: When it is on the air, if it has a schedule.
+        legs: Its destinations in the order of the spec.
+    """
 
     id: StreamId
-    """Its name."""
     user: str | None
-    """Its user, if it was given one."""
     phase: Phase
-    """Where it is in its life."""
     reason: Reason | None
-    """Why, where that is not obvious."""
     detail: str
-    """The same in words, with what the system or the server said. Never a key."""
     queue_position: int | None
-    """Its place in the queue, from 1, while it waits for a place."""
     media_ms: int
-    """How far the stream's clock is, in milliseconds of media since the start; it stands while no one is connected."""
     laps: int
-    """How often the source has begun again."""
     silent_frames: int
-    """Silent audio frames inserted where the source has none."""
     trimmed_frames: int
-    """Audio frames left out at joints."""
     bytes: int
-    """Bytes handed to all sockets, protocol overhead included, TLS not."""
     started_unix_ms: int
-    """When it started, in milliseconds since 1970; 0 while it waits for its time."""
     usage: Usage | None
-    """What it used over the monitor's last interval; `None` before the first, after its end and without a monitor."""
     encoding: Encoding | None
-    """What ffmpeg does for it; `None` for what is copied natively, and before the source is open."""
     schedule: ScheduleStatus | None
-    """When it is on the air, if it has a schedule."""
     legs: tuple[LegStatus, ...]
-    """Its destinations in the order of the spec."""
 
 
 Track: TypeAlias = Literal["video", "audio"]
@@ -1356,12 +1501,15 @@ class EncryptedTrack:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class UnsupportedCodec:
-    """A codec that legacy RTMP cannot carry."""
+    """A codec that legacy RTMP cannot carry.
+
+    Fields:
+        track: Which track.
+        codec: Its four-character code or name.
+    """
 
     track: Track
-    """Which track."""
     codec: str
-    """Its four-character code or name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -1393,10 +1541,13 @@ class DependentFirstPicture:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TooShort:
-    """It ends as soon as it begins: looped, it would make the stream spin."""
+    """It ends as soon as it begins: looped, it would make the stream spin.
+
+    Fields:
+        ms: How long it lasts.
+    """
 
     ms: int
-    """How long it lasts."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -1448,33 +1599,39 @@ Unsupported: TypeAlias = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Upcoming:
-    """A time at which a stream will be on the air."""
+    """A time at which a stream will be on the air.
+
+    Fields:
+        id: The stream.
+        user: Whose it is.
+        airing: From when to when.
+    """
 
     id: StreamId
-    """The stream."""
     user: str | None
-    """Whose it is."""
     airing: Airing
-    """From when to when."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Usage:
-    """What a stream, or the whole process, used over the monitor's last interval."""
+    """What a stream, or the whole process, used over the monitor's last interval.
+
+    Fields:
+        cpu_percent: Processor time in percent of one core.
+        memory_bytes: Memory in bytes.
+        bits_per_second: Bits handed to the network per second.
+        estimated: Whether processor time and memory are estimates. A natively copied stream shares this process with the others
+            and with the host's own work: its part is its share by bytes of what the process used, and of the memory that it has
+            taken since the manager was built. A host that works hard itself makes it look larger than it is. A stream's ffmpeg
+            is measured, and added.
+        sampled_unix_ms: When it was measured, in milliseconds since 1970.
+    """
 
     cpu_percent: float
-    """Processor time in percent of one core."""
     memory_bytes: int
-    """Memory in bytes."""
     bits_per_second: int
-    """Bits handed to the network per second."""
     estimated: bool
-    """Whether processor time and memory are estimates. A natively copied stream shares this process with the others and with
-    the host's own work: its part is its share by bytes of what the process used, and of the memory that it has taken since the
-    manager was built. A host that works hard itself makes it look larger than it is. A stream's ffmpeg is measured, and added.
-    """
     sampled_unix_ms: int
-    """When it was measured, in milliseconds since 1970."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -1484,30 +1641,36 @@ class WouldStart:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WouldQueue:
-    """Let it wait."""
+    """Let it wait.
+
+    Fields:
+        position: Its place in the queue, from 1.
+        limit: The first limit in its way; `None` when nothing but its turn is.
+        of: The user, the host or the encoder whose limit that is.
+        over: By how much the limit would be passed, in its unit.
+    """
 
     position: int
-    """Its place in the queue, from 1."""
     limit: Limit | None
-    """The first limit in its way; `None` when nothing but its turn is."""
     of: str | None
-    """The user, the host or the encoder whose limit that is."""
     over: int
-    """By how much the limit would be passed, in its unit."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class WouldRefuse:
-    """Refuse it with `LimitReachedError`."""
+    """Refuse it with `LimitReachedError`.
+
+    Fields:
+        limit: The first limit in its way.
+        of: The user, the host or the encoder whose limit that is.
+        over: By how much the limit would be passed, in its unit.
+        detail: The same in words, and what to do about it.
+    """
 
     limit: Limit
-    """The first limit in its way."""
     of: str | None
-    """The user, the host or the encoder whose limit that is."""
     over: int
-    """By how much the limit would be passed, in its unit."""
     detail: str
-    """The same in words, and what to do about it."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -1539,47 +1702,50 @@ Verdict: TypeAlias = (
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class VideoInfo:
-    """A video track."""
+    """A video track.
+
+    Fields:
+        codec: Always `h264`.
+        profile: profile_idc: 66 Baseline, 77 Main, 100 High.
+        level: level_idc, ten times the level's number.
+        width: In pixels, after cropping.
+        height: In pixels, after cropping.
+        bit_depth: Bits of a luma sample; more than 8 is beyond what platforms decode.
+        chroma_format: chroma_format_idc: 1 is 4:2:0, the one that platforms decode.
+        interlaced: Whether pictures may be coded as fields.
+        frame_rate: Mean pictures per second.
+        variable_frame_rate: Some picture lasts much longer or shorter than the mean: by a tenth, and by more than 2 ms.
+        keyframe_interval_ms: Mean distance of keyframes, in milliseconds.
+        max_keyframe_interval_ms: The largest distance of keyframes, the way from the last one to the end included, in
+            milliseconds.
+        first_is_idr: Whether the first picture is an IDR. `None` when that could not be read.
+        open_gop: Whether a keyframe behind the first is no IDR, so that pictures behind it may need those before it. `None`
+            when there is none, or it could not be read. Eight are looked at.
+        samples: How many pictures there are.
+        bitrate: Mean bits per second.
+        peak_bitrate: Bits in the fullest second, counted from the first sample.
+        decode_delay_ms: How long the first picture is decoded before it is shown, in milliseconds.
+        reordered: Pictures are shown in another order than they are decoded.
+        configs: How many decoder configurations there are.
+    """
 
     codec: str
-    """Always `h264`."""
     profile: int
-    """profile_idc: 66 Baseline, 77 Main, 100 High."""
     level: int
-    """level_idc, ten times the level's number."""
     width: int
-    """In pixels, after cropping."""
     height: int
-    """In pixels, after cropping."""
     bit_depth: int
-    """Bits of a luma sample; more than 8 is beyond what platforms decode."""
     chroma_format: int
-    """chroma_format_idc: 1 is 4:2:0, the one that platforms decode."""
     interlaced: bool
-    """Whether pictures may be coded as fields."""
     frame_rate: float
-    """Mean pictures per second."""
     variable_frame_rate: bool
-    """Some picture lasts much longer or shorter than the mean: by a tenth, and by more than 2 ms."""
     keyframe_interval_ms: int
-    """Mean distance of keyframes, in milliseconds."""
     max_keyframe_interval_ms: int
-    """The largest distance of keyframes, the way from the last one to the end included, in milliseconds."""
     first_is_idr: bool | None
-    """Whether the first picture is an IDR. `None` when that could not be read."""
     open_gop: bool | None
-    """Whether a keyframe behind the first is no IDR, so that pictures behind it may need those before it. `None` when there is
-    none, or it could not be read. Eight are looked at.
-    """
     samples: int
-    """How many pictures there are."""
     bitrate: int
-    """Mean bits per second."""
     peak_bitrate: int
-    """Bits in the fullest second, counted from the first sample."""
     decode_delay_ms: int
-    """How long the first picture is decoded before it is shown, in milliseconds."""
     reordered: bool
-    """Pictures are shown in another order than they are decoded."""
     configs: int
-    """How many decoder configurations there are."""

@@ -320,8 +320,11 @@ class StreamManager(UserScope):
         """Builds the manager and its threads, for programs that cannot use `with`. Close it with `shutdown`.
 
         Raises `InvalidSpecError` when settings contradict each other or the media root is no directory; `NotAllowedError` and
-        `HostError` when a directory cannot be used or there can be no more threads; `StateInUseError`, `StateInvalidError`.
+        `HostError` when a directory cannot be used or there can be no more threads; `StateInUseError`, `StateInvalidError`;
+        `ClosedError` once it was shut down.
         """
+        if self._is_shut:
+            raise ClosedError("manager", "it was shut down: make another one")
         if self._manager is None:
             _open.prepare()
             self._manager = done(NativeManager.build(self._settings, self._threads))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import sys
 from typing import TYPE_CHECKING
@@ -47,11 +48,16 @@ def _run(argv: Sequence[str] | None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             # Names of files may hold what no encoding has.
             stream.reconfigure(errors="backslashreplace")
+    args = None
     try:
         args = parse(argv)
         code: int = args.run(args)
     except StreambroError as error:
         complain(f"{error.kind}: {in_options(str(error))}")
+        if args is not None and args.json:
+            # A script reads one thing alone.
+            failed = {"kind": error.kind, "subject": error.subject, "detail": error.detail}
+            say(json.dumps({"ok": False, "error": failed}))
         return FAILED
     except ValueError as error:
         complain(str(error))

@@ -88,7 +88,8 @@ def _obstacle(obstacle: Unsupported) -> tuple[str, str]:
     if not dataclasses.is_dataclass(obstacle):
         # Of a kind that is newer than this command.
         return str(obstacle), ""
-    about = (obstacle.__doc__ or type(obstacle).__name__).strip()
+    # The fields follow with their values.
+    about = " ".join((obstacle.__doc__ or type(obstacle).__name__).partition("Fields:")[0].split())
     values = [f"{field.name} {getattr(obstacle, field.name)}" for field in dataclasses.fields(obstacle)]
     return about, shown(", ".join(values))
 
