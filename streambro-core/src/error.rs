@@ -86,8 +86,8 @@ kinds! {
     Conflict = 104, "conflict";
     /// Two streams would send to one destination at the same time.
     Overlap = 105, "overlap";
-    /// The program that calls made a mistake: a null pointer, a text that is not UTF-8, a number without a meaning. Of the C ABI
-    /// alone.
+    /// The program that calls made a mistake: a null pointer, a text that is not UTF-8, a number without a meaning. Of C and
+    /// Python.
     InvalidArgument = 106, "invalid_argument";
     /// The source cannot be opened or read.
     SourceUnreadable = 110, "source_unreadable";
