@@ -417,7 +417,8 @@ const char *streambro_event_type(const streambro_event *event);
 // Returns in which phase the stream is now, for an event of the type `phase`; `STREAMBRO_PHASE_NONE` for any other.
 streambro_phase streambro_event_phase(const streambro_event *event);
 
-// Returns what it says for people; NULL if nothing. Never a key. Lives as long as the event.
+// Returns what it says for people, which may be empty; NULL for a type that never says anything. Never a key. Lives as long
+// as the event.
 const char *streambro_event_detail(const streambro_event *event);
 
 // Returns all of it as JSON. Form: `event`. Lives as long as the event.

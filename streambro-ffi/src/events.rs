@@ -62,7 +62,7 @@ impl streambro_event {
             user: event.user.as_deref().map(terminated),
             kind: text("type").unwrap_or_default(),
             phase,
-            detail: text("detail").filter(|detail| !detail.is_empty()),
+            detail: text("detail"),
             json: terminated(json.to_string()),
         })
     }
@@ -162,7 +162,8 @@ pub unsafe extern "C" fn streambro_event_phase(event: *const streambro_event) ->
     unsafe { read(event, streambro_phase::None, |event| event.phase) }
 }
 
-/// Returns what it says for people; NULL if nothing. Never a key. Lives as long as the event.
+/// Returns what it says for people, which may be empty; NULL for a type that never says anything. Never a key. Lives as long
+/// as the event.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn streambro_event_detail(event: *const streambro_event) -> *const c_char {
     // SAFETY: the caller keeps to the conventions.

@@ -1,8 +1,8 @@
 //! The native module of the Python package: frozen classes whose rich data is JSON. What people see is the typed Python
 //! around it.
 //!
-//! No thread of streambro ever attaches to the interpreter. What takes time is a [`pending::Pending`]: a thread waits for it
-//! with the interpreter left to others, an event loop by its descriptor.
+//! No thread of streambro ever attaches to the interpreter. What takes time is a `Pending`: a thread waits for it with the
+//! interpreter left to others, an event loop by its descriptor.
 
 #![deny(unsafe_code)]
 

@@ -83,6 +83,8 @@ async fn pauses(nginx: &Nginx, film: &Path, name: &str) -> bool {
         assert!(since.elapsed() < BOUND, "ffmpeg makes nothing");
         std::thread::sleep(Duration::from_millis(20));
     }
+    // On a busy host it may have taken longer than what was there.
+    let in_time = in_time && since.elapsed() < Duration::from_millis(1_500);
     let status = ends(&stream, Reason::Finished).await;
     assert_eq!((status.legs[0].attempts, status.encoding.unwrap().runs), (1, 2));
     let phases = phases(&mut events);

@@ -205,7 +205,10 @@ fn what_is_in_the_way_comes_first_and_says_what_to_do() {
     let analysis = said(&probe, None);
     assert_eq!(kinds(&analysis), [FindingKind::NotNative, FindingKind::Truncated]);
     let first = &analysis.findings[0];
-    assert!(first.severity == Severity::Error && first.detail.contains("Video::encode"), "{first:?}");
+    assert!(
+        first.severity == Severity::Error && first.detail.contains("let its `video` be encoded"),
+        "{first:?}"
+    );
     assert!(first.suggestion.is_some() && analysis.plan.is_none());
 
     probe.obstacles = vec![Unsupported::CompressedHeader];
