@@ -22,9 +22,11 @@ pub fn parse<T: DeserializeOwned>(name: &str, json: &str) -> Result<T> {
         // What a type of ours says against a value is an error of its own, with the field to blame.
         let own = says.strip_prefix("invalid_spec: ").and_then(|says| says.split_once(": "));
         let (field, says) = own.filter(|(field, _)| is_plain(field)).unwrap_or(("", &says));
-        let field =
-            if field.is_empty() || place.ends_with(field) { String::new() } else { format!(".{field}") };
-        fault(ErrorKind::InvalidSpec, &format!("{name}{place}{field}"), without_values(says))
+        let mut place = format!("{name}{place}");
+        if !field.is_empty() && !place.ends_with(field) {
+            place = format!("{place}.{field}");
+        }
+        fault(ErrorKind::InvalidSpec, &place, without_values(says))
     })
 }
 
@@ -41,6 +43,7 @@ fn place(step: &Segment) -> String {
     match step {
         Segment::Seq { index } => format!("[{index}]"),
         Segment::Map { key } | Segment::Enum { variant: key } if is_plain(key) => format!(".{key}"),
+        Segment::Unknown => String::new(),
         _ => ".?".to_owned(),
     }
 }
@@ -96,6 +99,8 @@ mod tests {
         let error = parse::<Destination>("destination", r#"{"url": "http://a/b", "key": "k"}"#).unwrap_err();
         assert_eq!(error.subject, "destination.url");
         assert!(!error.detail.contains("invalid_spec"), "{error}");
+        let error = parse::<Destination>("destination", "{").unwrap_err();
+        assert_eq!(error.subject, "destination");
         let error = parse::<Destination>("destination", r#"{"stream_key": "k"}"#).unwrap_err();
         assert!(error.detail.starts_with("unknown field `stream_key`, expected one of `url`"), "{error}");
     }

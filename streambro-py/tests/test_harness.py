@@ -181,7 +181,7 @@ def test_another_key_each_time(key): assert len(key) >= 20
     )
     command = f"""
         import sys, pytest
-        sys.exit(pytest.main(["-q", "--tb=line", "-p", "no:cacheprovider", {str(tmp_path)!r}]))
+        sys.exit(pytest.main(["-q", "-rN", "--tb=line", "-p", "no:cacheprovider", {str(tmp_path)!r}]))
     """
     ran = run_python(command, env={"PYTHONPATH": os.fspath(here)})
     assert ran.returncode == 1, ran

@@ -50,7 +50,7 @@ static void what_a_caller_gets_wrong_has_a_code_and_changes_no_output(void) {
   FAILS(STREAMBRO_RESULT_INVALID_ARGUMENT, "id", streambro_spec_new("\xff\xfe", &spec, &error));
   FAILS(STREAMBRO_RESULT_INVALID_ARGUMENT, "out_spec", streambro_spec_new("a", NULL, &error));
   FAILS(STREAMBRO_RESULT_INVALID_SPEC, "spec", streambro_spec_parse("{", &spec, &error));
-  FAILS(STREAMBRO_RESULT_INVALID_SPEC, "spec", streambro_spec_parse("{\"v\": 2}", &spec, &error));
+  FAILS(STREAMBRO_RESULT_INVALID_SPEC, "spec.v", streambro_spec_parse("{\"v\": 2}", &spec, &error));
   CHECK(spec == untouched);
   OK(streambro_spec_new("a", &spec, &error));
   FAILS(STREAMBRO_RESULT_INVALID_ARGUMENT, "spec", streambro_spec_set_file(NULL, clip, &error));
@@ -63,7 +63,7 @@ static void what_a_caller_gets_wrong_has_a_code_and_changes_no_output(void) {
 
   streambro_builder *builder = NULL;
   streambro_manager *manager = NULL;
-  FAILS(STREAMBRO_RESULT_INVALID_SPEC, "settings", streambro_builder_parse("{\"v\": 1, \"streams\": 3}", &builder, &error));
+  FAILS(STREAMBRO_RESULT_INVALID_SPEC, "settings.streams", streambro_builder_parse("{\"v\": 1, \"streams\": 3}", &builder, &error));
   OK(streambro_builder_new(&builder, &error));
   FAILS(STREAMBRO_RESULT_INVALID_ARGUMENT, "threads", streambro_builder_set_threads(builder, 0, &error));
   OK(streambro_builder_set_media_root(builder, "/no/such/directory", &error));
@@ -290,7 +290,7 @@ static void lists_and_destinations_change_while_they_play(void) {
   CHECK(version == (uint64_t)before + 1);
   FAILS(STREAMBRO_RESULT_CONFLICT, "playlist",
         streambro_manager_edit(manager, "list", STREAMBRO_PLAYLIST_MAIN, before, edits, &version, &error));
-  FAILS(STREAMBRO_RESULT_INVALID_SPEC, "edits",
+  FAILS(STREAMBRO_RESULT_INVALID_SPEC, "edits[0]",
         streambro_manager_edit(manager, "list", STREAMBRO_PLAYLIST_MAIN, -1, "[{\"dance\": 1}]", &version, &error));
   OK(streambro_manager_as_run(manager, "list", STREAMBRO_PLAYLIST_MAIN, &json, &error));
   has(json, clip);
