@@ -20,10 +20,11 @@ async def main():
         await start(manager, clip, url, range(streams // 2))
         few = anonymous()
         await start(manager, clip, url, range(streams // 2, streams))
+        # Before the window, as `density` does it: at its end samples of the monitor are there as well.
+        many = anonymous()
         cpu, clock = time.process_time(), time.monotonic()
         await asyncio.sleep(seconds)
         cpu, clock = time.process_time() - cpu, time.monotonic() - clock
-        many = anonymous()
         print(json.dumps({"cpu_percent": cpu / clock / streams * 100, "slope": (many - few) / (streams - streams // 2)}))
         # Ends at once: goodbyes are no part of it.
         sys.stdout.flush()
