@@ -356,7 +356,7 @@ class StreamManager(UserScope):
     def __del__(self) -> None:
         """Warns when it was left open: its streams end then, without a goodbye."""
         manager = getattr(self, "_manager", None)
-        if manager is not None and not self._is_shut and _open.is_open(manager):
+        if manager is not None and _open.is_open(manager):
             warnings.warn(f"unclosed {self!r}", ResourceWarning, source=self, stacklevel=2)
             _open.forget(manager)
 

@@ -34,7 +34,7 @@ use crate::{
     journal::RunRecord,
     schedule::Entry,
     spec::StreamId,
-    state::{Change, KeyProvider, Store},
+    state::{KeyProvider, Store},
     sys,
 };
 
@@ -186,21 +186,9 @@ impl Memory {
         self.changed.notify_one();
     }
 
-    /// Makes changes, all or nothing. Once it is closed nothing is kept, and nobody waits for it.
-    ///
-    /// # Errors
-    /// Those of the store.
-    async fn commit(&self, changes: Vec<Change>) -> Result<()> {
-        let store = self.store().clone();
-        match store {
-            Some(store) if !changes.is_empty() => store.commit(changes).await,
-            _ => Ok(()),
-        }
-    }
-
     /// Lets another manager have the store, whoever still looks at this one.
     pub(super) async fn close(&self) {
-        let store = self.store().take();
+        let Some(store) = self.store().take() else { return };
         // What is dropped there waits for a disk. Without a thread for it it is dropped here.
         let _ = aside(move || drop(store)).await;
     }

@@ -118,6 +118,8 @@ impl StreamManager {
     /// Keeps what is new and where streams are. Returns whether there will be more before anybody says so.
     pub(in crate::manager) async fn save(&self, memory: &Memory) -> bool {
         let mut kept = memory.kept.lock().await;
+        // Once it is closed nothing more is kept, nor said to be.
+        let Some(store) = memory.store().clone() else { return false };
         self.tell_news();
         let (ids, number) = {
             let mut news = memory.news();
@@ -133,7 +135,7 @@ impl StreamManager {
         let running = self.note_places(&mut batch, &kept);
         let runs = self.note_runs(&mut batch, &kept);
         let Batch { changes, streams } = batch;
-        let outcome = memory.commit(changes).await;
+        let outcome = if changes.is_empty() { Ok(()) } else { store.commit(changes).await };
         let trouble = outcome.as_ref().err().map(ToString::to_string);
         let unsealed = |(id, stream): &(StreamId, Option<KeptStream>)| {
             stream.as_ref().is_some_and(|stream| stream.is_unsealed).then(|| id.clone())
@@ -376,7 +378,8 @@ impl Memory {
     /// # Errors
     /// Those of the store, if it is new or has gone.
     pub(in crate::manager) async fn begin(&self, meta: &Meta, is_new: bool) -> Result<()> {
-        let outcome = self.commit(vec![Change::Put { key: META.to_owned(), value: encode(meta) }]).await;
+        let Some(store) = self.store().clone() else { return Ok(()) };
+        let outcome = store.commit(vec![Change::Put { key: META.to_owned(), value: encode(meta) }]).await;
         match outcome {
             Err(error) if !is_new && error.kind != ErrorKind::StateInvalid => {
                 let mut kept = self.kept.lock().await;
